@@ -43,6 +43,16 @@ func (t TypeName) Name() string {
 	return name
 }
 
+// At is the address of the instance id of the function type t.
+func (t TypeName) At(id string) Address { return Address{Type: t, ID: id} }
+
+// valid is ParseTypeName without the reason, for the hot path.
+func (t TypeName) valid() bool {
+	slash := strings.IndexByte(string(t), '/')
+	return slash > 0 && slash < len(t)-1 && len(t) <= MaxTypeNameBytes &&
+		strings.IndexByte(string(t[slash+1:]), '/') < 0 && utf8.ValidString(string(t))
+}
+
 // Address is the logical address of one function instance: its function type
 // and its id. The zero Address means "none".
 type Address struct {
@@ -77,17 +87,41 @@ func (a Address) Validate() error {
 	return nil
 }
 
+// valid is Validate without the reason, for the hot path.
+func (a Address) valid() bool {
+	return a.Type.valid() && len(a.ID) <= MaxIDBytes && utf8.ValidString(a.ID)
+}
+
 // IsZero reports whether a names no function.
 func (a Address) IsZero() bool { return a.Type == "" }
 
 // String returns "namespace/type/id".
 func (a Address) String() string { return string(a.Type) + "/" + a.ID }
 
+// MarshalText implements encoding.TextMarshaler, so that an address can be a
+// field of a JSON value. The zero Address is the empty text.
+func (a Address) MarshalText() ([]byte, error) {
+	if a.IsZero() {
+		return []byte{}, nil
+	}
+	return []byte(a.String()), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *Address) UnmarshalText(text []byte) (err error) {
+	*a = Address{}
+	if len(text) > 0 {
+		*a, err = ParseAddress(string(text))
+	}
+	return err
+}
+
+const clipBytes = 80
+
 // clip keeps error messages readable when somebody passes a megabyte.
 func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
+	if len(s) <= clipBytes {
 		return s
 	}
-	return s[:most] + "…"
+	return s[:clipBytes] + "…"
 }

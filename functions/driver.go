@@ -14,6 +14,10 @@ import (
 // A Driver serves one invocation. Its methods are called from that
 // invocation's goroutine only, except those of context.Context. An error that
 // a method cannot return (an undeclared state, say) goes to Fail.
+//
+// Context has checked what can be checked without knowing the application:
+// addresses, messages and specs are well-formed, delays and counts to drop are
+// not negative, tokens to cancel are not empty.
 type Driver interface {
 	// The invocation's deadline and cancellation.
 	context.Context
@@ -29,7 +33,7 @@ type Driver interface {
 	Cancel(token string)
 	Egress(id TypeName, m Message)
 	// StartAsync runs work once the invocation's effects are durable. Its
-	// outcome comes back to Self as a message of type AsyncResultType.
+	// outcome comes back to Self, sent by Self, as an AsyncResult.Message.
 	StartAsync(name string, metadata Message, work AsyncWork)
 
 	// Register declares a state while the function runs. Declaring it again
@@ -42,10 +46,13 @@ type Driver interface {
 	SetValue(spec *StateSpec, value []byte)
 	ClearValue(spec *StateSpec)
 
-	// A list is addressed by position: 0 is the oldest entry.
+	// A list is addressed by position: 0 is the oldest entry. Iterating goes on
+	// sanely while the function changes the list or map, but what it then shows
+	// of entries not yet reached is open.
 	ListLen(spec *StateSpec) int
 	ListEntries(spec *StateSpec) iter.Seq2[int, []byte]
 	ListAppend(spec *StateSpec, value []byte)
+	// ListDropFirst drops all entries if there are fewer than n.
 	ListDropFirst(spec *StateSpec, n int)
 	ListClear(spec *StateSpec)
 

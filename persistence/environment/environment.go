@@ -1,9 +1,3 @@
-// Package environment is the one door between a node and the world: time,
-// files, goroutines, the network and randomness enter through an Environment.
-//
-// Production passes Real; tests and the simulator pass a seeded one, in which a
-// single goroutine runs every task in an order drawn from the seed and time is
-// an event. Nothing below the command line reaches the world in another way.
 package environment
 
 import (
@@ -53,12 +47,15 @@ type Dispatcher interface {
 // Task is a running task.
 type Task interface {
 	// Wake makes the task's step run (again). It never blocks, may be called
-	// from anywhere, and a Wake during a step causes one more.
+	// from anywhere, and a Wake during a step causes one more. The step sees what
+	// was published before, by a lock or atomically: Wake itself is no barrier.
 	Wake()
 
 	// Abandon gives up on the step that is now running, because user code in
 	// it does not return: a fresh goroutine goes on with the task at once. The
 	// old step is expected to find out and to touch nothing of the task's any more.
+	// It may be called from the step itself, whose goroutine is about to end. If
+	// the task is being stopped, no goroutine is started and Stop waits no longer.
 	Abandon()
 
 	// Stop waits for the current step to end; none runs afterwards. It may be

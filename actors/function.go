@@ -1,0 +1,99 @@
+package actors
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// function is a registered function type.
+type function struct {
+	*functions.Function
+	states      atomic.Pointer[[]*state] // grows by dynamic registration
+	deadline    time.Duration
+	maxAttempts int
+	metrics     functionMetrics
+
+	// slow counts up when an invocation had to be taken off its worker. While it
+	// is positive the function runs on the pool; fast runs there count it down.
+	slow atomic.Int32
+}
+
+// state is a declared state with its number in the journal. Its place in the
+// list is its place in a grain's cells.
+type state struct {
+	spec *functions.StateSpec
+	*persistence.Spec
+}
+
+func newFunction(f *functions.Function, o *Options) *function {
+	fn := &function{
+		Function:    f,
+		deadline:    cmp.Or(f.Deadline, o.Deadline),
+		maxAttempts: cmp.Or(f.MaxAttempts, o.MaxAttempts),
+	}
+	fn.states.Store(&[]*state{})
+	return fn
+}
+
+// place returns where a state's cell is, -1 if it was not declared. Handles
+// declare their spec once, so the pointer decides nearly always.
+func (f *function) place(spec *functions.StateSpec) int {
+	states := *f.states.Load()
+	for i, s := range states {
+		if s.spec == spec {
+			return i
+		}
+	}
+	return slices.IndexFunc(states, func(s *state) bool {
+		return s.Name == spec.Name && s.Kind == spec.Kind && s.Type == spec.Type
+	})
+}
+
+func (f *function) placeOf(id persistence.SpecID) int {
+	return slices.IndexFunc(*f.states.Load(), func(s *state) bool { return s.ID == id })
+}
+
+// declare adds a state unless it is known. Concurrent calls are serialised by
+// the engine.
+func (f *function) declare(j *persistence.Journal, spec *functions.StateSpec) error {
+	known, err := j.Spec(f.Type, spec)
+	if err != nil {
+		return err
+	}
+	states := *f.states.Load()
+	if f.placeOf(known.ID) >= 0 {
+		return nil
+	}
+	states = append(slices.Clip(states), &state{spec, known})
+	f.states.Store(&states)
+	return nil
+}
+
+// blocking says whether the function is to run off the workers.
+func (f *function) blocking() bool { return f.Blocking || f.slow.Load() > 0 }
+
+const fastRunsBack = 32 // fast runs on the pool that earn the worker back
+
+// noteSlow is told that a worker had to be rescued from the function.
+func (f *function) noteSlow() { f.slow.Store(fastRunsBack) }
+
+// noteRun is told how long a run on the pool took.
+func (f *function) noteRun(took time.Duration) {
+	switch {
+	case f.Blocking:
+	case took > time.Millisecond:
+		f.slow.Store(fastRunsBack)
+	case f.slow.Load() > 0:
+		f.slow.Add(-1)
+	}
+}
+
+// functionMetrics are totals since the start.
+type functionMetrics struct {
+	in, outLocal, outEgress, failures, quarantined atomic.Uint64
+}

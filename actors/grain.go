@@ -1,0 +1,110 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// status says whether a grain can take its next message.
+type status uint8
+
+const (
+	statusReady   status = iota
+	statusLoading        // its state is being read
+	statusRunning        // an invocation runs off the worker
+	statusBackoff        // the next attempt waits for its time
+	statusRefill         // its next messages are being read from disk
+	statusMarking        // the attempt is being made durable first
+	statusDamaged        // its state cannot be read
+)
+
+// cell is the value of one state, as of the grain's last transaction.
+type cell struct {
+	value   []byte // immutable
+	present bool
+	expires int64 // milliseconds since 1970, 0: never
+}
+
+// grain is the active actor of one address. It belongs to its worker. When its
+// address is passivated the grain, and the Proto.Actor process around it, serve
+// another one.
+type grain struct {
+	mailbox *mailbox
+	fn      *function
+	record  *persistence.Record
+
+	cells []cell             // by place in fn.states
+	extra []persistence.Cell // states that the function no longer declares
+	nudge int64              // when a timer will look after expired cells, 0: none will
+
+	status   status
+	used     bool   // since the passivation clock passed
+	epoch    uint32 // of wake-ups: an older one is void
+	attempts int    // at the first pending message
+	reason   string // why the grain waits, for people
+	until    int64  // until when, milliseconds since 1970, 0: open
+
+	inbox inbox
+}
+
+// Receive implements actor.Actor: it runs an invocation on the calling goroutine.
+func (g *grain) Receive(ctx actor.Context) {
+	if inv, ok := ctx.Message().(*invocation); ok {
+		inv.run()
+	}
+}
+
+func (g *grain) address() functions.Address { return g.record.Address }
+
+// spawn returns a grain with a fresh Proto.Actor process.
+func (w *worker) spawn() *grain {
+	g := &grain{}
+	props := actor.PropsFromProducer(func() actor.Actor { return g },
+		actor.WithMailbox(func() actor.Mailbox {
+			g.mailbox = &mailbox{worker: w}
+			return g.mailbox
+		}))
+	w.engine.system.Root.Spawn(props)
+	return g
+}
+
+// become makes the grain serve an address.
+func (g *grain) become(fn *function, r *persistence.Record) {
+	*g = grain{mailbox: g.mailbox, fn: fn, record: r, cells: g.cells[:0], status: statusLoading, used: true, inbox: g.inbox.reuse()}
+}
+
+// load takes over what the journal has of the address.
+func (g *grain) load(l persistence.Loaded) {
+	g.record.Adopt(l)
+	g.nudge = l.Nudge
+	g.cells = g.cells[:0]
+	for _, c := range l.Cells {
+		i := g.fn.placeOf(c.Spec)
+		if i < 0 {
+			g.extra = append(g.extra, c)
+			continue
+		}
+		g.grow(i)
+		g.cells[i] = cell{value: c.Value, present: true, expires: c.Expires}
+	}
+}
+
+// grow makes room for the cell at place i.
+func (g *grain) grow(i int) {
+	for len(g.cells) <= i {
+		g.cells = append(g.cells, cell{})
+	}
+}
+
+// busy says why the grain is not to be invoked now.
+func (g *grain) busy(s status, reason string, until int64) {
+	g.status, g.reason, g.until = s, reason, until
+	g.epoch++
+}
+
+func (g *grain) ready() {
+	g.status, g.reason, g.until = statusReady, "", 0
+	g.epoch++
+}

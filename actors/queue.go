@@ -1,0 +1,61 @@
+package actors
+
+import (
+	"sync"
+
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// queue is where a worker's messages and events wait, in order of arrival.
+type queue struct {
+	mu       sync.Mutex
+	messages []*persistence.Message
+	events   []func(*worker)
+	sequence persistence.Sequence // the last one given out
+	_        [64]byte             // queues do not share cache lines
+}
+
+// push numbers a message and queues it. The sequence grows with the order of the
+// queue, and the appender's shard is held: so it grows with the batches too.
+func (q *queue) push(m *persistence.Message) {
+	q.mu.Lock()
+	q.sequence++
+	m.Sequence = q.sequence
+	q.messages = append(q.messages, m)
+	q.mu.Unlock()
+}
+
+func (q *queue) post(ev func(*worker)) {
+	q.mu.Lock()
+	q.events = append(q.events, ev)
+	q.mu.Unlock()
+}
+
+// next gives out a sequence for something that is not a message.
+func (q *queue) next() persistence.Sequence {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sequence++
+	return q.sequence
+}
+
+func (q *queue) highest() persistence.Sequence {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.sequence
+}
+
+// take swaps what is queued against empty slices to fill.
+func (q *queue) take(messages []*persistence.Message, events []func(*worker)) ([]*persistence.Message, []func(*worker)) {
+	q.mu.Lock()
+	messages, q.messages = q.messages, messages[:0]
+	events, q.events = q.events, events[:0]
+	q.mu.Unlock()
+	return messages, events
+}
+
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.messages)+len(q.events) == 0
+}

@@ -1,0 +1,255 @@
+package persistence
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/statefun-go/statefun/functions"
+)
+
+// Row is a change of one row of the tables.
+type Row struct {
+	Key    []byte
+	Value  []byte
+	Delete bool
+}
+
+// EgressRecord waits in an egress's queue until its connector has delivered it.
+type EgressRecord struct {
+	Egress functions.TypeName
+	Key    string // the sender's id, for order and partitioning
+	Type   functions.TypeName
+	Value  []byte
+	// Sequence is its place in the queue; the append sets it.
+	Sequence Sequence
+}
+
+// Transaction is all effects of one invocation, or of one event from outside.
+// Append copies what it holds: the struct and its slices may be used again,
+// what the slices point to must not be changed.
+type Transaction struct {
+	// Record is the address whose turn it was, nil for an event from outside.
+	// Its shard must be the address's worker's.
+	Record *Record
+	// Messages are those consumed, in the order of the inbox.
+	Messages []*Message
+	// Skip, if not 0, consumes the inbox up to here; Chunks are the chunks that
+	// go with it.
+	Skip   Sequence
+	Chunks []*Chunk
+	// Cells are all cells of the record after the transaction, and Nudge the
+	// time at which one of them may have expired (0: none does).
+	Cells []Cell
+	Nudge int64
+
+	Sends  []*Message
+	Rows   []Row
+	Clears []KeyRange
+	Egress []EgressRecord
+	// Durable is called once the transaction is durable, from the committer:
+	// it must not block.
+	Durable []func()
+}
+
+// Size is about the number of bytes that the transaction takes in the log.
+func (t *Transaction) Size() int {
+	n := 64
+	for i := range t.Cells {
+		n += 16 + len(t.Cells[i].Value)
+	}
+	for _, m := range t.Sends {
+		n += m.Size()
+	}
+	for i := range t.Rows {
+		n += 16 + len(t.Rows[i].Key) + len(t.Rows[i].Value)
+	}
+	for i := range t.Egress {
+		n += 64 + len(t.Egress[i].Value)
+	}
+	return n
+}
+
+// Reset empties the transaction for its next use.
+func (t *Transaction) Reset() {
+	clear(t.Messages)
+	clear(t.Chunks)
+	clear(t.Cells)
+	clear(t.Sends)
+	clear(t.Rows)
+	clear(t.Clears)
+	clear(t.Egress)
+	clear(t.Durable)
+	*t = Transaction{
+		Messages: t.Messages[:0], Chunks: t.Chunks[:0], Cells: t.Cells[:0], Sends: t.Sends[:0],
+		Rows: t.Rows[:0], Clears: t.Clears[:0], Egress: t.Egress[:0], Durable: t.Durable[:0],
+	}
+}
+
+var (
+	// ErrFull says that the open batch, or the log, is at its bound: try again
+	// once Options.Room was called.
+	ErrFull = errors.New("persistence: the open batch is full")
+	// ErrStopped says that the journal does not take transactions any more:
+	// closed, or stopped by an I/O error, which it wraps.
+	ErrStopped = errors.New("persistence: the journal has stopped")
+)
+
+// slot is one record's place in a batch.
+type slot struct {
+	record      *Record
+	consumed    Sequence
+	nudge       int64
+	first, n    int // its cells in batchPart.cells
+	off, length int // its encoded value in the payload
+}
+
+// batchPart is one shard's part of a batch.
+type batchPart struct {
+	slots   []slot
+	cells   []Cell
+	sent    []*Message
+	rows    []Row
+	clears  []KeyRange
+	egress  []EgressRecord
+	durable []func()
+	size    int
+}
+
+func (p *batchPart) empty() bool {
+	return len(p.slots)+len(p.sent)+len(p.rows)+len(p.clears)+len(p.egress)+len(p.durable) == 0
+}
+
+func (p *batchPart) reset() {
+	clear(p.slots)
+	clear(p.cells)
+	clear(p.sent)
+	clear(p.rows)
+	clear(p.clears)
+	clear(p.egress)
+	clear(p.durable)
+	*p = batchPart{
+		slots: p.slots[:0], cells: p.cells[:0], sent: p.sent[:0], rows: p.rows[:0],
+		clears: p.clears[:0], egress: p.egress[:0], durable: p.durable[:0],
+	}
+}
+
+// Shard is one appender's entrance to the open batch. Each worker has its own,
+// and one more serves everybody else.
+type Shard struct {
+	journal *Journal
+
+	mu     sync.Mutex
+	number BatchNumber // of the open batch
+	part   *batchPart  // of the open batch
+	_      [32]byte    // shards do not share cache lines
+}
+
+// Append places transactions into the open batch and delivers their messages,
+// all or none: it returns ErrFull or ErrStopped without a trace. Their order in
+// the journal is the order of the arguments.
+func (s *Shard) Append(txs ...*Transaction) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.journal.admit(s.part.size); err != nil {
+		return err
+	}
+	was := s.part.empty()
+	for _, tx := range txs {
+		s.place(tx)
+	}
+	if was {
+		s.journal.commitTask.Wake()
+	}
+	return nil
+}
+
+// appendSoon appends even to a full batch: for small and rare transactions that
+// cannot wait.
+func (s *Shard) appendSoon(tx *Transaction) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.journal.Err(); err != nil {
+		return err
+	}
+	s.place(tx)
+	s.journal.commitTask.Wake()
+	return nil
+}
+
+// Number is the number of the batch that an Append would go into now; those
+// appended before are in it or in earlier ones.
+func (s *Shard) Number() BatchNumber {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.number
+}
+
+func (s *Shard) place(tx *Transaction) {
+	p := s.part
+	if tx.Record != nil {
+		s.placeRecord(tx)
+	}
+	for _, m := range tx.Messages {
+		m.consume(s.number)
+	}
+	for _, c := range tx.Chunks {
+		c.consumed.Store(uint64(s.number))
+	}
+	for i := range tx.Egress {
+		tx.Egress[i].Sequence = Sequence(s.journal.egressSequence.Add(1))
+	}
+	p.rows = append(p.rows, tx.Rows...)
+	p.clears = append(p.clears, tx.Clears...)
+	p.egress = append(p.egress, tx.Egress...)
+	p.durable = append(p.durable, tx.Durable...)
+	p.size += tx.Size()
+	if len(tx.Sends) > 0 {
+		p.sent = append(p.sent, tx.Sends...)
+		s.journal.deliver(tx.Sends)
+	}
+}
+
+func (s *Shard) placeRecord(tx *Transaction) {
+	p, r := s.part, tx.Record
+	if n := len(tx.Messages); n > 0 {
+		r.consumed = max(r.consumed, tx.Messages[n-1].Sequence)
+	}
+	r.consumed = max(r.consumed, tx.Skip)
+	if r.batch != s.number {
+		r.batch, r.slot = s.number, len(p.slots)
+		p.slots = append(p.slots, slot{record: r})
+	}
+	sl := &p.slots[r.slot]
+	sl.consumed, sl.nudge = r.consumed, tx.Nudge
+	if sl.n < len(tx.Cells) {
+		sl.first = len(p.cells)
+		p.cells = append(p.cells, tx.Cells...)
+	}
+	sl.n = len(tx.Cells)
+	copy(p.cells[sl.first:], tx.Cells)
+}
+
+// batch is a sealed batch.
+type batch struct {
+	number BatchNumber
+	parts  []*batchPart
+}
+
+// admission is what Append asks before it takes anything.
+type admission struct {
+	stopped atomic.Pointer[error]
+	logFull atomic.Bool
+	wanted  atomic.Bool // somebody was refused and waits for room
+}
+
+func (j *Journal) admit(size int) error {
+	if err := j.stopped.Load(); err != nil {
+		return *err
+	}
+	if size >= j.opts.BatchBytes || j.logFull.Load() {
+		j.wanted.Store(true)
+		return ErrFull
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package persistence
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/statefun-go/statefun/persistence/environment"
+	"github.com/statefun-go/statefun/persistence/tables"
+	"github.com/statefun-go/statefun/persistence/wal"
+)
+
+// Options configure a journal.
+type Options struct {
+	Environment *environment.Environment
+	// Dir holds the journal's log and tables.
+	Dir string
+	// KeyGroups is fixed when an application is created. Defaults to 128.
+	KeyGroups int
+	// Workers is the number of shards besides the one for everybody else.
+	Workers int
+
+	// BatchBytes is where an open batch is full. Defaults to 8 MiB.
+	BatchBytes int
+	// LogBytes bounds the log; appends wait at the bound. A larger log lets
+	// more changes coalesce and makes recovery longer. Defaults to 256 MiB.
+	LogBytes int64
+	// MaterializeBytes of log begin a materialization. Defaults to a quarter of
+	// LogBytes.
+	MaterializeBytes int64
+	// MaterializeEvery begins one when less has come together. Defaults to 5 s.
+	MaterializeEvery time.Duration
+	// CacheBytes is the tables' block cache. Defaults to 128 MiB.
+	CacheBytes int64
+
+	// Tables replaces Pebble, for simulation.
+	Tables tables.Tables
+
+	// Deliver takes messages that were appended: it sets their sequences and
+	// queues them. It runs under the appender's shard and must be quick.
+	Deliver func([]*Message)
+	// Highest is the highest sequence given out, as of a moment when nothing is
+	// being delivered.
+	Highest func() Sequence
+	// Room is called when an Append that got ErrFull may be tried again.
+	Room func()
+	// Synced is called with every batch that became durable, after its egress
+	// records are readable.
+	Synced func(n BatchNumber)
+	// Egress takes the records of a durable batch in the order of their sequences.
+	Egress func([]EgressRecord)
+	// Stopped is called once when an I/O error has stopped the journal.
+	Stopped func(error)
+}
+
+func (o *Options) setDefaults() {
+	o.KeyGroups = cmp.Or(o.KeyGroups, DefaultKeyGroups)
+	o.BatchBytes = cmp.Or(o.BatchBytes, 8<<20)
+	o.LogBytes = cmp.Or(o.LogBytes, 256<<20)
+	o.MaterializeBytes = cmp.Or(o.MaterializeBytes, o.LogBytes/4)
+	o.MaterializeEvery = cmp.Or(o.MaterializeEvery, 5*time.Second)
+	o.CacheBytes = cmp.Or(o.CacheBytes, 128<<20)
+	if o.Room == nil {
+		o.Room = func() {}
+	}
+	if o.Synced == nil {
+		o.Synced = func(BatchNumber) {}
+	}
+	if o.Egress == nil {
+		o.Egress = func([]EgressRecord) {}
+	}
+	if o.Stopped == nil {
+		o.Stopped = func(error) {}
+	}
+}
+
+// Journal is the ordered, durable record of a node's transactions. Its methods
+// are safe for concurrent use.
+type Journal struct {
+	opts    Options
+	log     *wal.Log
+	tables  tables.Tables
+	shards  []*Shard
+	overlay overlay
+	inboxes inboxes
+	specs   specs
+	admission
+
+	deliver        func([]*Message)
+	egressSequence atomic.Uint64
+	recovered      Sequence // highest of the last run
+
+	commitTask environment.Task
+	commit     committer
+	durable    atomic.Uint64
+
+	materializeTask environment.Task
+	materializer    materializer
+
+	closeOnce sync.Once
+	metrics   metrics
+}
+
+// Open recovers the journal in a directory, or creates it. Nothing is delivered
+// and nobody may append before Start.
+func Open(opts Options) (*Journal, error) {
+	opts.setDefaults()
+	j := &Journal{opts: opts, deliver: opts.Deliver}
+	j.overlay.active = newGeneration(1)
+	j.inboxes.init()
+	if err := j.open(); err != nil {
+		return nil, errors.Join(err, j.closeFiles())
+	}
+	return j, nil
+}
+
+func (j *Journal) open() error {
+	fs, dir := j.opts.Environment.FS, j.opts.Dir
+	j.tables = j.opts.Tables
+	if j.tables == nil {
+		t, err := tables.OpenPebble(tables.Options{
+			FS: fs, Dir: fs.PathJoin(dir, "tables"), CacheBytes: j.opts.CacheBytes, Fatal: j.fatal,
+		})
+		if err != nil {
+			return err
+		}
+		j.tables = t
+	}
+	return j.recover(fs.PathJoin(dir, "log"))
+}
+
+// Start begins to take transactions.
+func (j *Journal) Start() {
+	next := BatchNumber(j.log.Last()) + 1
+	j.durable.Store(j.log.Last())
+	for range j.opts.Workers + 1 {
+		j.shards = append(j.shards, &Shard{journal: j, number: next, part: &batchPart{}})
+	}
+	j.commit.next = next
+	d := j.opts.Environment.Dispatcher
+	j.commitTask = d.Start("commit", j.commitStep)
+	j.materializeTask = d.Start("materialize", j.materializeStep)
+	j.materializer.arm(j)
+}
+
+// Shard returns the entrance of worker i; Outside that of everybody else.
+func (j *Journal) Shard(i int) *Shard { return j.shards[i] }
+
+// Outside is the shard for transactions without a record.
+func (j *Journal) Outside() *Shard { return j.shards[len(j.shards)-1] }
+
+// Durable is the newest batch that is durable and that reads show.
+func (j *Journal) Durable() BatchNumber { return BatchNumber(j.durable.Load()) }
+
+// Recovered is the highest sequence that was given out before the journal was
+// opened.
+func (j *Journal) Recovered() Sequence { return j.recovered }
+
+// Err is why the journal has stopped, nil while it runs.
+func (j *Journal) Err() error {
+	if err := j.stopped.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// stop refuses everything from now on. The first reason counts.
+func (j *Journal) stop(reason error) {
+	err := error(ErrStopped)
+	if reason != nil {
+		err = fmt.Errorf("%w: %w", ErrStopped, reason)
+	}
+	if j.stopped.CompareAndSwap(nil, &err) && reason != nil {
+		j.opts.Stopped(err)
+	}
+	j.opts.Room() // whoever waits finds out
+}
+
+func (j *Journal) fatal(err error) { j.stop(err) }
+
+// Close makes durable and materializes what was appended, and releases the
+// files. Nobody may append any more.
+func (j *Journal) Close() error {
+	var err error
+	j.closeOnce.Do(func() { err = j.close() })
+	return err
+}
+
+func (j *Journal) close() error {
+	j.materializer.disarm()
+	j.materializeTask.Stop()
+	j.commitTask.Stop()
+	for j.Err() == nil && j.commitStep() {
+	}
+	err := j.Err()
+	if err == nil {
+		err = j.materialize(true)
+	}
+	j.stop(nil)
+	return errors.Join(err, j.closeFiles())
+}
+
+// Abort releases the files without another write: what a crash would leave,
+// except that synced files stay as they are.
+func (j *Journal) Abort() error {
+	var err error
+	j.closeOnce.Do(func() {
+		j.stop(nil)
+		j.materializer.disarm()
+		j.materializeTask.Stop()
+		j.commitTask.Stop()
+		err = j.closeFiles()
+	})
+	return err
+}
+
+func (j *Journal) closeFiles() error {
+	var errs []error
+	if j.log != nil {
+		errs = append(errs, j.log.Close())
+	}
+	if j.tables != nil {
+		errs = append(errs, j.tables.Close())
+	}
+	return errors.Join(errs...)
+}

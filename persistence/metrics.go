@@ -1,0 +1,49 @@
+package persistence
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/statefun-go/statefun/persistence/tables"
+)
+
+type metrics struct {
+	batches, logBytes, messages, elided, materializations atomic.Uint64
+	syncNanos, materializeNanos                           atomic.Int64
+}
+
+// Metrics are totals since the journal was opened, and present sizes in bytes.
+type Metrics struct {
+	Batches          uint64
+	LogBytesWritten  uint64
+	MessagesSent     uint64
+	MessagesElided   uint64 // sent and consumed within one batch, never written
+	Materializations uint64
+	LastSync         time.Duration // sealing to durable, of the last batch
+	LastMaterialize  time.Duration
+	LogBytes         int64 // of the log now
+	OverlayBytes     int64 // of log that is not in the tables
+	Tables           tables.Metrics
+}
+
+// Metrics may be called at any time.
+func (j *Journal) Metrics() Metrics {
+	j.overlay.mu.RLock()
+	overlay := j.overlay.active.bytes
+	if j.overlay.frozen != nil {
+		overlay += j.overlay.frozen.bytes
+	}
+	j.overlay.mu.RUnlock()
+	return Metrics{
+		Batches:          j.metrics.batches.Load(),
+		LogBytesWritten:  j.metrics.logBytes.Load(),
+		MessagesSent:     j.metrics.messages.Load(),
+		MessagesElided:   j.metrics.elided.Load(),
+		Materializations: j.metrics.materializations.Load(),
+		LastSync:         time.Duration(j.metrics.syncNanos.Load()),
+		LastMaterialize:  time.Duration(j.metrics.materializeNanos.Load()),
+		LogBytes:         j.log.Size(),
+		OverlayBytes:     overlay,
+		Tables:           j.tables.Metrics(),
+	}
+}

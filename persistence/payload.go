@@ -1,0 +1,269 @@
+package persistence
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/statefun-go/statefun/functions"
+)
+
+// A batch's payload in the log: a header, then entries. Type names are written
+// once per payload and referred to by number.
+
+const payloadVersion = 1
+
+type entryKind byte
+
+const (
+	entryName    entryKind = 1 // a type name gets the next number
+	entryRecord  entryKind = 2
+	entryMessage entryKind = 3
+	entryPut     entryKind = 4
+	entryDelete  entryKind = 5
+	entryClear   entryKind = 6
+)
+
+// ErrPayload marks a log record that decodes to nonsense although its checksum
+// is right: written by a newer version, or a bug.
+var ErrPayload = errors.New("persistence: malformed batch")
+
+// encoder builds one payload.
+type encoder struct {
+	b     []byte
+	names []functions.TypeName
+	index map[functions.TypeName]uint64 // once a scan of names would take long
+}
+
+const scanNames = 16
+
+func (e *encoder) begin(highest Sequence) {
+	e.b = append(e.b[:0], payloadVersion)
+	e.b = binary.AppendUvarint(e.b, uint64(highest))
+	e.names = e.names[:0]
+	clear(e.index)
+}
+
+// name returns the number of a type name, and defines it first if need be.
+func (e *encoder) name(t functions.TypeName) uint64 {
+	if i, ok := e.number(t); ok {
+		return i
+	}
+	e.b = appendString(append(e.b, byte(entryName)), string(t))
+	i := uint64(len(e.names))
+	e.names = append(e.names, t)
+	if len(e.names) > scanNames {
+		e.enter(t, i)
+	}
+	return i
+}
+
+func (e *encoder) enter(t functions.TypeName, i uint64) {
+	if e.index == nil {
+		e.index = map[functions.TypeName]uint64{}
+	}
+	e.index[t] = i
+}
+
+func (e *encoder) number(t functions.TypeName) (uint64, bool) {
+	for i, n := range e.names[:min(len(e.names), scanNames)] {
+		if n == t {
+			return uint64(i), true
+		}
+	}
+	i, ok := e.index[t]
+	return i, ok
+}
+
+func appendString[S ~string | ~[]byte](b []byte, s S) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// record writes an address's record and returns its encoded value's bounds.
+func (e *encoder) record(a functions.Address, s *slot, cells []Cell) (from, to int) {
+	name := e.name(a.Type)
+	e.b = binary.AppendUvarint(append(e.b, byte(entryRecord)), name)
+	e.b = appendString(e.b, a.ID)
+	e.b = append(e.b, 0, 0, 0, 0)
+	from = len(e.b)
+	e.b = appendRecord(e.b, s.consumed, s.nudge, cells)
+	to = len(e.b)
+	binary.BigEndian.PutUint32(e.b[from-4:], uint32(to-from))
+	return from, to
+}
+
+func (e *encoder) message(m *Message) {
+	target, typ := e.name(m.Target.Type), e.name(m.Type)
+	caller := uint64(0)
+	if !m.Caller.IsZero() {
+		caller = 1 + e.name(m.Caller.Type)
+	}
+	e.b = binary.AppendUvarint(append(e.b, byte(entryMessage)), target)
+	e.b = appendString(e.b, m.Target.ID)
+	e.b = binary.AppendUvarint(e.b, uint64(m.Sequence))
+	e.b = binary.AppendUvarint(e.b, caller)
+	if caller != 0 {
+		e.b = appendString(e.b, m.Caller.ID)
+	}
+	e.b = binary.AppendUvarint(e.b, typ)
+	e.b = appendString(e.b, m.Value)
+}
+
+func (e *encoder) row(r *Row) {
+	kind := entryPut
+	if r.Delete {
+		kind = entryDelete
+	}
+	e.b = appendString(append(e.b, byte(kind)), r.Key)
+	if !r.Delete {
+		e.b = appendString(e.b, r.Value)
+	}
+}
+
+func (e *encoder) clear(r KeyRange) {
+	e.b = appendString(append(e.b, byte(entryClear)), r.Low)
+	e.b = appendString(e.b, r.High)
+}
+
+// visitor takes what a payload holds. Byte slices alias the payload.
+type visitor struct {
+	record  func(a functions.Address, value []byte) error
+	message func(m *Message) error
+	row     func(r Row) error
+	clear   func(r KeyRange) error
+}
+
+// decodePayload visits the entries in order and returns the highest sequence
+// that had been given out.
+func decodePayload(p []byte, v visitor) (highest Sequence, err error) {
+	d := payloadDecoder{decoder: decoder{b: p}}
+	if ver := d.byte(); ver != payloadVersion {
+		return 0, fmt.Errorf("%w: version %d, this program knows %d", ErrPayload, ver, payloadVersion)
+	}
+	highest = Sequence(d.uvarint())
+	for len(d.b) > 0 {
+		if err := d.entry(v); err != nil {
+			return 0, err
+		}
+		if d.bad {
+			return 0, ErrPayload
+		}
+	}
+	if d.bad {
+		return 0, ErrPayload
+	}
+	return highest, nil
+}
+
+type payloadDecoder struct {
+	decoder
+	names []functions.TypeName
+}
+
+func (d *payloadDecoder) entry(v visitor) error {
+	switch entryKind(d.byte()) {
+	case entryName:
+		d.names = append(d.names, functions.TypeName(d.string()))
+		return nil
+	case entryRecord:
+		return d.recordEntry(v)
+	case entryMessage:
+		m := d.message()
+		if d.bad {
+			return ErrPayload
+		}
+		return v.message(m)
+	case entryPut:
+		return v.row(Row{Key: d.bytes(), Value: d.bytes()})
+	case entryDelete:
+		return v.row(Row{Key: d.bytes(), Delete: true})
+	case entryClear:
+		return v.clear(KeyRange{d.bytes(), d.bytes()})
+	}
+	return ErrPayload
+}
+
+func (d *payloadDecoder) recordEntry(v visitor) error {
+	a := d.address(d.uvarint())
+	if len(d.b) < 4 || uint64(binary.BigEndian.Uint32(d.b)) > uint64(len(d.b)-4) {
+		return ErrPayload
+	}
+	n := binary.BigEndian.Uint32(d.b)
+	value := d.b[4 : 4+n : 4+n]
+	d.b = d.b[4+n:]
+	return v.record(a, value)
+}
+
+func (d *payloadDecoder) name(i uint64) functions.TypeName {
+	if i >= uint64(len(d.names)) {
+		d.fail()
+		return ""
+	}
+	return d.names[i]
+}
+
+func (d *payloadDecoder) address(name uint64) functions.Address {
+	return functions.Address{Type: d.name(name), ID: d.string()}
+}
+
+func (d *payloadDecoder) message() *Message {
+	m := &Message{Target: d.address(d.uvarint()), Sequence: Sequence(d.uvarint())}
+	if c := d.uvarint(); c != 0 {
+		m.Caller = d.address(c - 1)
+	}
+	m.Type = d.name(d.uvarint())
+	m.Value = d.bytes()
+	return m
+}
+
+// AppendMessage encodes a message without its sequence, for a row that keeps it.
+func AppendMessage(b []byte, m *Message) []byte {
+	b = appendString(b, m.Target.Type)
+	b = appendString(b, m.Target.ID)
+	return appendBody(b, m)
+}
+
+// DecodeMessage reads what AppendMessage wrote and returns what follows it. The
+// message's value aliases b.
+func DecodeMessage(b []byte) (*Message, []byte, error) {
+	d := decoder{b: b}
+	m := &Message{}
+	m.Target.Type, m.Target.ID = functions.TypeName(d.string()), d.string()
+	d.body(m)
+	if d.bad {
+		return nil, nil, ErrPayload
+	}
+	return m, d.b, nil
+}
+
+// appendBody encodes what a message is to its known target.
+func appendBody(b []byte, m *Message) []byte {
+	b = appendString(b, m.Caller.Type)
+	b = appendString(b, m.Caller.ID)
+	b = appendString(b, m.Type)
+	return appendString(b, m.Value)
+}
+
+func (d *decoder) body(m *Message) {
+	m.Caller.Type, m.Caller.ID = functions.TypeName(d.string()), d.string()
+	m.Type, m.Value = functions.TypeName(d.string()), d.bytes()
+}
+
+// egressRow is the row in which an egress record waits.
+func egressRow(r *EgressRecord) Row {
+	v := appendString(make([]byte, 0, 32+len(r.Key)+len(r.Type)+len(r.Value)), r.Key)
+	v = appendString(v, r.Type)
+	return Row{Key: EgressKey(r.Egress, r.Sequence), Value: appendString(v, r.Value)}
+}
+
+// DecodeEgress reads a row of an egress's queue. The value aliases the row's.
+func DecodeEgress(egress functions.TypeName, row Row) (EgressRecord, error) {
+	d := decoder{b: row.Value}
+	r := EgressRecord{Egress: egress, Sequence: TailSequence(row.Key)}
+	r.Key, r.Type, r.Value = d.string(), functions.TypeName(d.string()), d.bytes()
+	if d.bad || len(d.b) != 0 {
+		return r, ErrPayload
+	}
+	return r, nil
+}

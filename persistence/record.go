@@ -1,0 +1,188 @@
+package persistence
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/statefun-go/statefun/functions"
+)
+
+// SpecID stands for a state of a function type in records and keys.
+type SpecID uint32
+
+// Cell is the stored form of one state in its address's record. For a list or
+// a map it holds the bounds or the generation of the entries, which are rows.
+type Cell struct {
+	Spec SpecID
+	// Large says that the value is a row of its own (LargeKey); Value is what
+	// the holder has read of it and is not written with the record.
+	Large bool
+	// Expires is in milliseconds since 1970, 0 for never.
+	Expires int64
+	// Value must not be changed once it was appended.
+	Value []byte
+}
+
+// LargeValue is the size in bytes above which a value becomes a row of its own,
+// so that a change of its neighbours does not write it again.
+const LargeValue = 2 << 10
+
+// Record is an address's handle in the journal. Whoever runs the address holds
+// it while the address is active, and there is never more than one.
+type Record struct {
+	Address functions.Address
+	Group   KeyGroup
+	key     string
+
+	// The owner's: what its appended transactions have made of the record.
+	consumed Sequence
+
+	// Guarded by the owner's shard: where the open batch has the record.
+	batch BatchNumber
+	slot  int
+
+	// The committer's: where the active generation of the overlay has it.
+	generation uint64
+	entry      *recordEntry
+}
+
+// NewRecord returns the handle of an address that is about to be loaded.
+func NewRecord(a functions.Address, g KeyGroup) *Record {
+	return &Record{Address: a, Group: g, key: string(recordKey(g, a))}
+}
+
+// Consumed is how far the inbox is consumed, by the owner's appended transactions.
+func (r *Record) Consumed() Sequence { return r.consumed }
+
+// Batch is the last batch that has a transaction of the record.
+func (r *Record) Batch() BatchNumber { return r.batch }
+
+const recordVersion = 1
+
+const (
+	cellLarge byte = 1 << iota
+	cellExpires
+)
+
+// appendRecord encodes what the tables hold under a record's key.
+func appendRecord(b []byte, consumed Sequence, nudge int64, cells []Cell) []byte {
+	b = append(b, recordVersion)
+	b = binary.AppendUvarint(b, uint64(consumed))
+	b = binary.AppendUvarint(b, uint64(nudge))
+	b = binary.AppendUvarint(b, uint64(len(cells)))
+	for i := range cells {
+		b = appendCell(b, &cells[i])
+	}
+	return b
+}
+
+func appendCell(b []byte, c *Cell) []byte {
+	var flags byte
+	if c.Large {
+		flags |= cellLarge
+	}
+	if c.Expires != 0 {
+		flags |= cellExpires
+	}
+	b = append(binary.AppendUvarint(b, uint64(c.Spec)), flags)
+	if c.Expires != 0 {
+		b = binary.AppendUvarint(b, uint64(c.Expires))
+	}
+	if c.Large {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.Value)))
+	return append(b, c.Value...)
+}
+
+var errRecord = errors.New("persistence: malformed record")
+
+// decodeRecord reads what appendRecord wrote; values alias b.
+func decodeRecord(b []byte) (consumed Sequence, nudge int64, cells []Cell, err error) {
+	if len(b) == 0 {
+		return 0, 0, nil, errRecord
+	}
+	if b[0] != recordVersion {
+		return 0, 0, nil, fmt.Errorf("%w: version %d, this program knows %d", errRecord, b[0], recordVersion)
+	}
+	d := decoder{b: b[1:]}
+	consumed, nudge = Sequence(d.uvarint()), int64(d.uvarint())
+	n := d.uvarint()
+	if n > uint64(len(b)) {
+		return 0, 0, nil, errRecord
+	}
+	if n > 0 {
+		cells = make([]Cell, n)
+	}
+	for i := range cells {
+		cells[i] = d.cell()
+	}
+	if d.bad || len(d.b) != 0 {
+		return 0, 0, nil, errRecord
+	}
+	return consumed, nudge, cells, nil
+}
+
+func (d *decoder) cell() Cell {
+	c := Cell{Spec: SpecID(d.uvarint())}
+	flags := d.byte()
+	c.Large = flags&cellLarge != 0
+	if flags&cellExpires != 0 {
+		c.Expires = int64(d.uvarint())
+	}
+	if !c.Large {
+		c.Value = d.bytes()
+	}
+	return c
+}
+
+// isEmptyRecord reports whether nothing but the consumed-to is left.
+func isEmptyRecord(b []byte) bool {
+	_, nudge, cells, err := decodeRecord(b)
+	return err == nil && nudge == 0 && len(cells) == 0
+}
+
+// decoder reads primitive values; once something was malformed it is bad and
+// reads zeros.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) fail() {
+	d.bad, d.b = true, nil
+}
+
+func (d *decoder) byte() byte {
+	if len(d.b) == 0 {
+		d.fail()
+		return 0
+	}
+	v := d.b[0]
+	d.b = d.b[1:]
+	return v
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) bytes() []byte {
+	n := d.uvarint()
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return nil
+	}
+	v := d.b[:n:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) string() string { return string(d.bytes()) }

@@ -1,0 +1,138 @@
+package persistence
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence/wal"
+)
+
+// recover opens the log and brings the overlay and the inboxes to its end.
+func (j *Journal) recover(dir string) error {
+	v, ok, err := j.tables.Get(markerKey, nil)
+	if err != nil {
+		return err
+	}
+	after := BatchNumber(0)
+	if ok {
+		if len(v) != 25 || v[0] != 1 {
+			return fmt.Errorf("persistence: malformed marker in the tables: %x", v)
+		}
+		after = BatchNumber(binary.BigEndian.Uint64(v[1:]))
+		j.recovered = Sequence(binary.BigEndian.Uint64(v[9:]))
+		j.egressSequence.Store(binary.BigEndian.Uint64(v[17:]))
+	}
+	j.overlay.active.last = after
+	j.log, err = wal.Open(wal.Options{FS: j.opts.Environment.FS, Dir: dir}, uint64(after), j.replay)
+	if err != nil {
+		return err
+	}
+	if err := j.scanInboxes(); err != nil {
+		return err
+	}
+	for _, list := range j.inboxes.recovered {
+		j.inboxes.waiting = append(j.inboxes.waiting, list...)
+	}
+	return j.loadSpecs()
+}
+
+// replay applies one batch of the log to the overlay.
+func (j *Journal) replay(number uint64, payload []byte) error {
+	p := bytes.Clone(payload) // rows and messages keep pieces of it
+	g := j.overlay.active
+	highest, err := decodePayload(p, visitor{
+		record:  j.replayRecord,
+		message: j.replayMessage,
+		row: func(r Row) error {
+			j.replayRow(r)
+			return nil
+		},
+		clear: func(r KeyRange) error {
+			g.clears = append(g.clears, r)
+			return nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("batch %d: %w", number, err)
+	}
+	g.last = BatchNumber(number)
+	g.bytes += int64(len(p))
+	j.recovered = max(j.recovered, highest)
+	return nil
+}
+
+func (j *Journal) replayRow(r Row) {
+	j.overlay.active.rows.Set(r)
+	if len(r.Key) > 3 && r.Key[2] == sectionEgress && !r.Delete {
+		s := uint64(TailSequence(r.Key))
+		j.egressSequence.Store(max(j.egressSequence.Load(), s))
+	}
+}
+
+func (j *Journal) replayRecord(a functions.Address, value []byte) error {
+	consumed, _, _, err := decodeRecord(value)
+	if err != nil {
+		return err
+	}
+	key := string(recordKey(j.Group(a.ID), a))
+	j.overlay.active.entry(key).value = bytes.Clone(value)
+	j.inboxes.takeRecovered(key, 0, consumed)
+	return nil
+}
+
+func (j *Journal) replayMessage(m *Message) error {
+	key := string(recordKey(j.Group(m.Target.ID), m.Target))
+	list := append(j.inboxes.recovered[key], m)
+	// The log has a batch's messages by sender.
+	for i := len(list) - 1; i > 0 && list[i-1].Sequence > list[i].Sequence; i-- {
+		list[i-1], list[i] = list[i], list[i-1]
+	}
+	j.inboxes.recovered[key] = list
+	return nil
+}
+
+// scanInboxes notes the windows and chunks in the tables, and forgets recovered
+// messages that are in a chunk.
+func (j *Journal) scanInboxes() error {
+	for g := range j.opts.KeyGroups {
+		r := prefixRange(groupKey(KeyGroup(g), sectionInbox))
+		var inner error
+		err := j.tables.Scan(r.Low, r.High, func(k, v []byte) bool {
+			inner = j.scanInbox(k, v)
+			return inner == nil
+		})
+		if err = cmp.Or(inner, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) scanInbox(k, v []byte) error {
+	g, _, a, rest, err := cutAddressKey(k)
+	if err != nil || len(rest) == 0 || len(v) == 0 || v[0] != chunkVersion {
+		return fmt.Errorf("persistence: malformed inbox row at %x", k)
+	}
+	key := string(recordKey(g, a))
+	if rest[0] == inboxWindow {
+		j.inboxes.windows[key] = &window{}
+		j.inboxes.unread++
+		return nil
+	}
+	j.inboxes.chunks[key]++
+	list := j.inboxes.recovered[key]
+	if len(list) == 0 {
+		return nil
+	}
+	first, d := TailSequence(k), decoder{b: v[1:]}
+	last := Sequence(d.uvarint())
+	list = slices.DeleteFunc(list, func(m *Message) bool { return m.Sequence >= first && m.Sequence <= last })
+	if j.inboxes.recovered[key] = list; len(list) == 0 {
+		delete(j.inboxes.recovered, key)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package tables
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options says where Pebble keeps its files and how much memory it takes.
+type Options struct {
+	FS  vfs.FS
+	Dir string
+	// CacheBytes is the block cache. It must exceed the memtables in flight,
+	// which Pebble reserves out of it. Defaults to 64 MiB.
+	CacheBytes int64
+	// MemTableBytes is the size of one memtable. Defaults to 16 MiB.
+	MemTableBytes uint64
+	// Fatal is told of errors after which the process must not go on.
+	Fatal func(error)
+}
+
+// OpenPebble opens or creates the tables in a directory.
+func OpenPebble(o Options) (Tables, error) {
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 64 << 20
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 16 << 20
+	}
+	cache := pebble.NewCache(o.CacheBytes)
+	defer cache.Unref()
+	opts := &pebble.Options{
+		FS:                          o.FS,
+		Cache:                       cache,
+		DisableWAL:                  true,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                o.MemTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		Logger:                      quiet{o.Fatal},
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		opts.Levels[i].FilterType = pebble.TableFilter
+	}
+	db, err := pebble.Open(o.Dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("tables: open %s: %w", o.Dir, err)
+	}
+	return &pebbleTables{db: db}, nil
+}
+
+type pebbleTables struct {
+	db *pebble.DB
+}
+
+func (t *pebbleTables) Get(key, dst []byte) ([]byte, bool, error) {
+	v, closer, err := t.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return dst, false, nil
+	}
+	if err != nil {
+		return dst, false, fmt.Errorf("tables: get: %w", err)
+	}
+	dst = append(dst, v...)
+	return dst, true, closer.Close()
+}
+
+func (t *pebbleTables) Scan(low, high []byte, visit func(key, value []byte) bool) error {
+	it, err := t.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
+	if err != nil {
+		return fmt.Errorf("tables: scan: %w", err)
+	}
+	for it.First(); it.Valid(); it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(fmt.Errorf("tables: scan: %w", err), it.Close())
+		}
+		if !visit(it.Key(), v) {
+			break
+		}
+	}
+	return it.Close()
+}
+
+func (t *pebbleTables) Apply(b *Batch) error {
+	size := 64
+	for i := range b.ops {
+		size += len(b.ops[i].key) + len(b.ops[i].value) + 16
+	}
+	pb := t.db.NewBatchWithSize(size)
+	defer pb.Close() //nolint:errcheck // a batch that was committed or dropped
+	for i := range b.ops {
+		if err := put(pb, &b.ops[i]); err != nil {
+			return fmt.Errorf("tables: apply: %w", err)
+		}
+	}
+	if err := pb.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("tables: apply: %w", err)
+	}
+	return nil
+}
+
+func put(pb *pebble.Batch, o *op) error {
+	switch o.kind {
+	case opDelete:
+		return pb.Delete(o.key, nil)
+	case opClear:
+		return pb.DeleteRange(o.key, o.value, nil)
+	}
+	return pb.Set(o.key, o.value, nil)
+}
+
+func (t *pebbleTables) Flush() error { return t.db.Flush() }
+
+func (t *pebbleTables) Flushed(key []byte) ([]byte, bool, error) {
+	it, err := t.db.NewIter(&pebble.IterOptions{OnlyReadGuaranteedDurable: true})
+	if err != nil {
+		return nil, false, fmt.Errorf("tables: flushed: %w", err)
+	}
+	if !it.SeekGE(key) || string(it.Key()) != string(key) {
+		return nil, false, errors.Join(it.Error(), it.Close())
+	}
+	v, err := it.ValueAndErr()
+	v = append([]byte(nil), v...)
+	return v, err == nil, errors.Join(err, it.Close())
+}
+
+func (t *pebbleTables) Metrics() Metrics {
+	m := t.db.Metrics()
+	total := m.Total()
+	return Metrics{
+		DiskBytes:      m.DiskSpaceUsage(),
+		MemoryBytes:    m.MemTable.Size + uint64(max(0, m.BlockCache.Size)),
+		FlushedBytes:   total.TableBytesFlushed,
+		CompactedBytes: total.TableBytesCompacted,
+	}
+}
+
+func (t *pebbleTables) Close() error { return t.db.Close() }
+
+// quiet passes on only what ends the process.
+type quiet struct {
+	fatal func(error)
+}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (q quiet) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("tables: "+format, args...)
+	if q.fatal != nil {
+		q.fatal(err)
+	}
+	panic(err) // Pebble's state is lost: nothing may go on
+}
