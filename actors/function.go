@@ -17,6 +17,7 @@ type function struct {
 	deadline    time.Duration
 	maxAttempts int
 	metrics     functionMetrics
+	native      func(*invocation, *persistence.Message) error // a function of the runtime's own
 
 	// slow counts up when an invocation had to be taken off its worker. While it
 	// is positive the function runs on the pool; fast runs there count it down.
@@ -38,6 +39,16 @@ func newFunction(f *functions.Function, o *Options) *function {
 	}
 	fn.states.Store(&[]*state{})
 	return fn
+}
+
+// newMissing stands in for function types that do not exist (any more), so that
+// their messages end in quarantine and their state stays.
+func newMissing(o *Options) *function {
+	f := newFunction(&functions.Function{}, o)
+	f.native = func(_ *invocation, m *persistence.Message) error {
+		return functions.Permanent(unknownFunction(m.Target.Type))
+	}
+	return f
 }
 
 // place returns where a state's cell is, -1 if it was not declared. Handles

@@ -42,7 +42,10 @@ type grain struct {
 	status   status
 	used     bool   // since the passivation clock passed
 	epoch    uint32 // of wake-ups: an older one is void
+	round    uint64 // of the worker's appends, at its last staged transaction
 	attempts int    // at the first pending message
+	starts   int    // of that, by processes that did not live to see the end
+	marked   bool   // the current attempt is durable
 	reason   string // why the grain waits, for people
 	until    int64  // until when, milliseconds since 1970, 0: open
 
@@ -72,7 +75,10 @@ func (w *worker) spawn() *grain {
 
 // become makes the grain serve an address.
 func (g *grain) become(fn *function, r *persistence.Record) {
-	*g = grain{mailbox: g.mailbox, fn: fn, record: r, cells: g.cells[:0], status: statusLoading, used: true, inbox: g.inbox.reuse()}
+	*g = grain{
+		mailbox: g.mailbox, fn: fn, record: r, cells: g.cells[:0],
+		status: statusLoading, used: true, epoch: g.epoch + 1, inbox: g.inbox.reuse(),
+	}
 }
 
 // load takes over what the journal has of the address.

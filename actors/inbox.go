@@ -18,6 +18,12 @@ type inbox struct {
 	// last is the sequence of the newest message that was in head, newest that
 	// of the newest message seen at all.
 	last, newest persistence.Sequence
+
+	// spillable of the tail may be spilled once batch spillAfter is durable;
+	// spilling says that they are being written.
+	spillable  int
+	spillAfter persistence.BatchNumber
+	spilling   bool
 }
 
 // Beyond the window an address's messages wait on disk. Each address has its
@@ -66,6 +72,17 @@ func (b *inbox) peek() *persistence.Message {
 		return nil
 	}
 	return b.head[b.first]
+}
+
+// prepend puts back what was taken out last.
+func (b *inbox) prepend(m *persistence.Message) {
+	b.bytes += m.Size()
+	if b.first > 0 {
+		b.first--
+		b.head[b.first] = m
+		return
+	}
+	b.head = slices.Insert(b.head, 0, m)
 }
 
 func (b *inbox) pop() {

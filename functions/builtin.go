@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -159,8 +158,11 @@ func decodeField(b []byte, want protowire.Type) ([]byte, error) {
 	var field []byte
 	for len(b) > 0 {
 		number, wire, n := protowire.ConsumeTag(b)
-		if n < 0 || number > protowire.MaxValidNumber {
-			return nil, cmp.Or(protowire.ParseError(min(n, 0)), errFieldNumber)
+		if n < 0 {
+			return nil, protowire.ParseError(n)
+		}
+		if number > protowire.MaxValidNumber {
+			return nil, errFieldNumber
 		}
 		b = b[n:]
 		size := protowire.ConsumeFieldValue(number, wire, b)

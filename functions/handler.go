@@ -23,7 +23,7 @@ func On[T any](t Type[T], f func(ctx Context, in T) error) Handler {
 	if h.err != nil {
 		return h
 	}
-	h.isJSON = t.isJSON
+	h.isJSON = t.def.isJSON
 	if f == nil {
 		h.err = fmt.Errorf("functions: the handler of %s is nil", h.accepts)
 	}
@@ -59,7 +59,7 @@ func (h Handler) String() string {
 }
 
 // check reports why the handler cannot be used.
-func (h *Handler) check() error {
+func (h Handler) check() error {
 	switch {
 	case h.err != nil:
 		return h.err

@@ -36,7 +36,7 @@ func ProtoAs[T proto.Message](name TypeName) Type[T] {
 		return v, proto.Unmarshal(b, v)
 	}
 	t := NewType(name, encodeProto[T], decode)
-	t.asJSON = func(b []byte) ([]byte, error) {
+	t.def.asJSON = func(b []byte) ([]byte, error) {
 		v, err := t.Decode(b)
 		if err != nil {
 			return nil, err

@@ -14,7 +14,7 @@ import (
 // A Type made with an invalid name, and the zero Type, fail every Encode and
 // Decode, and every function that uses them fails [Function.Validate].
 type Type[T any] struct {
-	*codec[T]
+	def *codec[T]
 }
 
 // codec is behind a pointer so that a Type is one word.
@@ -58,17 +58,17 @@ func JSON[T any](name TypeName) Type[T] {
 			err = json.Unmarshal(b, &v)
 			return v, err
 		})
-	t.isJSON = true
-	t.asJSON = validJSON
+	t.def.isJSON = true
+	t.def.asJSON = validJSON
 	return t
 }
 
 // Name is the type name that travels with the values; empty for the zero Type.
 func (t Type[T]) Name() TypeName {
-	if t.codec == nil {
+	if t.def == nil {
 		return ""
 	}
-	return t.name
+	return t.def.name
 }
 
 // Of makes a message of v. If v cannot be encoded, the message carries the
@@ -92,9 +92,9 @@ func (t Type[T]) Encode(v T) ([]byte, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	b, err := t.encode(v)
+	b, err := t.def.encode(v)
 	if err != nil {
-		return nil, fmt.Errorf("functions: encode %s: %w", t.name, err)
+		return nil, fmt.Errorf("functions: encode %s: %w", t.def.name, err)
 	}
 	return b, nil
 }
@@ -105,10 +105,10 @@ func (t Type[T]) Decode(b []byte) (T, error) {
 		var zero T
 		return zero, err
 	}
-	v, err := t.decode(b)
+	v, err := t.def.decode(b)
 	if err != nil {
 		var zero T
-		return zero, fmt.Errorf("functions: decode %s: %w", t.name, err)
+		return zero, fmt.Errorf("functions: decode %s: %w", t.def.name, err)
 	}
 	return v, nil
 }
@@ -120,8 +120,8 @@ func (t Type[T]) AsJSON(b []byte) ([]byte, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	if t.asJSON != nil {
-		return t.asJSON(b)
+	if t.def.asJSON != nil {
+		return t.def.asJSON(b)
 	}
 	v, err := t.Decode(b)
 	if err != nil {
@@ -132,10 +132,10 @@ func (t Type[T]) AsJSON(b []byte) ([]byte, error) {
 
 // check reports why the type cannot be used at all.
 func (t Type[T]) check() error {
-	if t.codec == nil {
+	if t.def == nil {
 		return errors.New("functions: the zero Type has no encoding: make one with JSON, Proto, Bytes or NewType")
 	}
-	return t.err
+	return t.def.err
 }
 
 func validJSON(b []byte) ([]byte, error) {

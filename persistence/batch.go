@@ -147,12 +147,12 @@ type Shard struct {
 
 // Append places transactions into the open batch and delivers their messages,
 // all or none: it returns ErrFull or ErrStopped without a trace. Their order in
-// the journal is the order of the arguments.
-func (s *Shard) Append(txs ...*Transaction) error {
+// the journal is the order of the arguments. It returns the batch's number.
+func (s *Shard) Append(txs ...*Transaction) (BatchNumber, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.journal.admit(s.part.size); err != nil {
-		return err
+		return 0, err
 	}
 	was := s.part.empty()
 	for _, tx := range txs {
@@ -161,7 +161,7 @@ func (s *Shard) Append(txs ...*Transaction) error {
 	if was {
 		s.journal.commitTask.Wake()
 	}
-	return nil
+	return s.number, nil
 }
 
 // appendSoon appends even to a full batch: for small and rare transactions that
@@ -175,14 +175,6 @@ func (s *Shard) appendSoon(tx *Transaction) error {
 	s.place(tx)
 	s.journal.commitTask.Wake()
 	return nil
-}
-
-// Number is the number of the batch that an Append would go into now; those
-// appended before are in it or in earlier ones.
-func (s *Shard) Number() BatchNumber {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.number
 }
 
 func (s *Shard) place(tx *Transaction) {

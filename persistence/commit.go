@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,7 +11,8 @@ import (
 // a simulation other tasks run) between write and sync.
 type committer struct {
 	next    BatchNumber
-	written *batch // written, not synced
+	open    atomic.Uint64 // next, for others
+	written *batch        // written, not synced
 	encoder encoder
 	spare   [][]*batchPart // parts to use again
 	egress  []EgressRecord
@@ -53,6 +55,7 @@ func (j *Journal) seal() *batch {
 	}
 	if !empty {
 		j.commit.next++
+		j.commit.open.Store(uint64(j.commit.next))
 		for i, s := range j.shards {
 			s.part, b.parts[i] = b.parts[i], s.part
 			s.number = j.commit.next

@@ -292,15 +292,16 @@ func decodeChunk(target *Record, b []byte) (last Sequence, messages []*Message, 
 
 // ReadInbox returns the next messages of an address after a sequence, in order,
 // out of what was spilled or recovered; more says that there may be further ones.
-// What somebody holds in memory is not found.
-func (j *Journal) ReadInbox(r *Record, after Sequence) (messages []*Message, more bool, err error) {
+// What somebody holds in memory is not found. first says that it is the first
+// read of an active period, with after the record's consumed-to.
+func (j *Journal) ReadInbox(r *Record, after Sequence, first bool) (messages []*Message, more bool, err error) {
 	if !j.inboxes.has(r.key) {
 		return nil, false, nil
 	}
 	if err := j.adopt(r); err != nil {
 		return nil, false, fmt.Errorf("persistence: inbox of %s: %w", r.Address, err)
 	}
-	c, stored, err := j.nextChunk(r, after)
+	c, stored, err := j.nextChunk(r, after, first)
 	if err != nil {
 		return nil, false, fmt.Errorf("persistence: inbox of %s: %w", r.Address, err)
 	}
@@ -353,10 +354,10 @@ func (j *Journal) adopt(r *Record) error {
 
 // nextChunk finds the first chunk that has messages after a sequence. Chunks
 // without any were consumed before a crash and are left to the materializer.
-func (j *Journal) nextChunk(r *Record, after Sequence) (next *Chunk, messages []*Message, err error) {
+func (j *Journal) nextChunk(r *Record, after Sequence, first bool) (next *Chunk, messages []*Message, err error) {
 	prefix := chunkPrefix(r.Group, r.Address)
 	low := chunkKey(r.Group, r.Address, after+1)
-	if after == r.consumed {
+	if first {
 		low = prefix // a chunk may be consumed in part
 	}
 	scan := j.tables.Scan(low, prefixRange(prefix).High, func(k, v []byte) bool {
@@ -384,4 +385,25 @@ func mergeMessages(a, b []*Message) []*Message {
 	out := append(slices.Clone(a), b...)
 	slices.SortStableFunc(out, func(x, y *Message) int { return cmp.Compare(x.Sequence, y.Sequence) })
 	return slices.CompactFunc(out, func(x, y *Message) bool { return x.Sequence == y.Sequence })
+}
+
+// DropInbox returns all chunks and recovered messages of an address, so that a
+// transaction can consume them unread.
+func (j *Journal) DropInbox(r *Record) (chunks []*Chunk, recovered []*Message, err error) {
+	if err := j.adopt(r); err != nil {
+		return nil, nil, err
+	}
+	recovered = j.inboxes.takeRecovered(r.key, 0, 0)
+	kr := prefixRange(chunkPrefix(r.Group, r.Address))
+	scan := j.tables.Scan(kr.Low, kr.High, func(k, v []byte) bool {
+		var messages []*Message
+		var last Sequence
+		if last, messages, err = decodeChunk(r, v); err != nil {
+			return false
+		}
+		c := &Chunk{First: messages[0].Sequence, Last: last, Count: len(messages), key: bytes.Clone(k), address: r.key}
+		chunks = append(chunks, j.inboxes.track(c, false))
+		return true
+	})
+	return chunks, recovered, errors.Join(scan, err)
 }

@@ -140,6 +140,7 @@ func (j *Journal) Start() {
 		j.shards = append(j.shards, &Shard{journal: j, number: next, part: &batchPart{}})
 	}
 	j.commit.next = next
+	j.commit.open.Store(uint64(next))
 	d := j.opts.Environment.Dispatcher
 	j.commitTask = d.Start("commit", j.commitStep)
 	j.materializeTask = d.Start("materialize", j.materializeStep)
@@ -154,6 +155,9 @@ func (j *Journal) Outside() *Shard { return j.shards[len(j.shards)-1] }
 
 // Durable is the newest batch that is durable and that reads show.
 func (j *Journal) Durable() BatchNumber { return BatchNumber(j.durable.Load()) }
+
+// Open is the number of a batch that is not older than anything appended so far.
+func (j *Journal) Open() BatchNumber { return BatchNumber(j.commit.open.Load()) }
 
 // Recovered is the highest sequence that was given out before the journal was
 // opened.

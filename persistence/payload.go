@@ -80,17 +80,17 @@ func appendString[S ~string | ~[]byte](b []byte, s S) []byte {
 	return append(b, s...)
 }
 
-// record writes an address's record and returns its encoded value's bounds.
-func (e *encoder) record(a functions.Address, s *slot, cells []Cell) (from, to int) {
+// record writes an address's record and returns where its encoded value is.
+func (e *encoder) record(a functions.Address, s *slot, cells []Cell) (off, length int) {
 	name := e.name(a.Type)
 	e.b = binary.AppendUvarint(append(e.b, byte(entryRecord)), name)
 	e.b = appendString(e.b, a.ID)
 	e.b = append(e.b, 0, 0, 0, 0)
-	from = len(e.b)
+	off = len(e.b)
 	e.b = appendRecord(e.b, s.consumed, s.nudge, cells)
-	to = len(e.b)
-	binary.BigEndian.PutUint32(e.b[from-4:], uint32(to-from))
-	return from, to
+	length = len(e.b) - off
+	binary.BigEndian.PutUint32(e.b[off-4:], uint32(length))
+	return off, length
 }
 
 func (e *encoder) message(m *Message) {

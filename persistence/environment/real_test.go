@@ -118,7 +118,7 @@ func TestRealWakePingPong(t *testing.T) {
 
 func TestRealStopStorm(t *testing.T) {
 	t.Parallel()
-	for range 30 {
+	for range 8 {
 		var stopped atomic.Bool
 		var late atomic.Int32
 		task := Real().Dispatcher.Start("stopped", func() bool {
@@ -146,8 +146,9 @@ func TestRealStopWaitsForStep(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var left atomic.Bool
+	enter := sync.OnceFunc(func() { close(entered) })
 	task := Real().Dispatcher.Start("slow", func() bool {
-		close(entered)
+		enter()
 		<-leave
 		left.Store(true)
 		return true

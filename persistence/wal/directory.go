@@ -59,11 +59,10 @@ func (d directory) sync() error {
 
 // temporary creates a file that publish can give its name. WriteAt works on it.
 func (d directory) temporary(path string) (vfs.File, error) {
-	path += temporarySuffix
-	if err := d.remove(path); err != nil {
+	if err := d.remove(path + temporarySuffix); err != nil {
 		return nil, err
 	}
-	return d.fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+	return d.fs.OpenReadWrite(path+temporarySuffix, vfs.WriteCategoryUnspecified)
 }
 
 // publish makes a file from temporary durable under its name, replacing an older

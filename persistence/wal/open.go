@@ -165,7 +165,6 @@ func copyBatches(w *segmentWriter, d directory, from segment, durable, end uint6
 		if number <= durable {
 			continue
 		}
-		f.durable = durable
 		if err := w.append(f); err != nil {
 			return err
 		}

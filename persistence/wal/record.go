@@ -85,11 +85,12 @@ func (r *recordReader) resync() error {
 	for {
 		for r.n-r.next >= chunkHeaderBytes {
 			kind, payload, err := r.peek()
-			if err != nil {
+			switch {
+			case err != nil:
 				r.next++
-			} else if kind.begins() {
+			case kind.begins():
 				return nil
-			} else {
+			default:
 				r.skip(payload)
 			}
 		}

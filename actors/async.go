@@ -1,0 +1,128 @@
+package actors
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// asyncStart is asynchronous work that begins once it is durable.
+type asyncStart struct {
+	key      []byte
+	self     functions.Address
+	name     string
+	metadata functions.Message
+	work     functions.AsyncWork
+}
+
+// StartAsync implements functions.Driver. The row says that an outcome is owed;
+// it goes in the transaction that delivers one.
+func (inv *invocation) StartAsync(name string, metadata functions.Message, work functions.AsyncWork) {
+	if !inv.account(1, 64+len(metadata.Value)) {
+		return
+	}
+	self := inv.message.Target
+	a := asyncStart{
+		key:  persistence.AsyncKey(inv.grain.record.Group, self, inv.worker.queue.next()),
+		self: self, name: name, metadata: metadata, work: work,
+	}
+	inv.effects.rows = append(inv.effects.rows, persistence.Row{Key: a.key, Value: encodeAsync(name, metadata)})
+	inv.effects.async = append(inv.effects.async, a)
+}
+
+func encodeAsync(name string, metadata functions.Message) []byte {
+	b := binary.AppendUvarint([]byte{1}, uint64(len(name)))
+	b = append(b, name...)
+	return persistence.AppendMessage(b, &persistence.Message{Type: metadata.Type, Value: metadata.Value})
+}
+
+func decodeAsync(b []byte) (name string, metadata functions.Message, err error) {
+	if len(b) == 0 || b[0] != 1 {
+		return "", metadata, fmt.Errorf("actors: asynchronous work of unknown version: %x", b)
+	}
+	n, k := binary.Uvarint(b[1:])
+	rest := b[1+max(0, k):]
+	if k <= 0 || n > uint64(len(rest)) {
+		return "", metadata, fmt.Errorf("actors: asynchronous work is malformed: %x", b)
+	}
+	m, _, err := persistence.DecodeMessage(rest[n:])
+	if err != nil {
+		return "", metadata, err
+	}
+	return string(rest[:n]), functions.Message{Type: m.Type, Value: m.Value}, nil
+}
+
+// startAsync runs on the committer once the work is durable.
+func (e *Engine) startAsync(a asyncStart) {
+	e.asyncRunning.Add(1)
+	e.env.Dispatcher.Go("async "+a.name, func() {
+		defer e.asyncRunning.Add(-1)
+		result := e.runAsync(a)
+		e.deliverAsync(a.key, a.self, result)
+	})
+}
+
+func (e *Engine) runAsync(a asyncStart) (r functions.AsyncResult) {
+	returned := false
+	defer func() {
+		if p := recover(); p != nil || !returned {
+			err := fmt.Errorf("panic: %v", p)
+			if p == nil {
+				err = errGoexit
+			}
+			r = functions.NewAsyncResult(a.name, a.metadata, functions.Message{}, err)
+		}
+	}()
+	value, err := a.work(e.asyncContext)
+	returned = true
+	if e.asyncContext.Err() != nil && err != nil {
+		// The node stops: whether the work was done is for the next start to say.
+		return functions.AsyncResult{}
+	}
+	return functions.NewAsyncResult(a.name, a.metadata, value, err)
+}
+
+// deliverAsync sends the outcome to the grain in the transaction that settles it.
+func (e *Engine) deliverAsync(key []byte, self functions.Address, r functions.AsyncResult) {
+	if r.Name == "" && r.Status == 0 {
+		return
+	}
+	tx := &persistence.Transaction{
+		Rows: []persistence.Row{{Key: key, Delete: true}},
+		Sends: []*persistence.Message{{
+			Target: self, Caller: self, Type: functions.AsyncResultType, Value: r.Encode(),
+		}},
+	}
+	if err := e.appendOutside(context.Background(), tx); err != nil {
+		e.opts.Logger.Debug("outcome of asynchronous work is left to the next start", "address", self.String(), "error", err)
+	}
+}
+
+// settleAsync answers "unknown" to all work that a former run left pending.
+func (e *Engine) settleAsync() error {
+	for g := range e.opts.KeyGroups {
+		var rows []persistence.Row
+		err := e.journal.ScanAll(persistence.AsyncRange(persistence.KeyGroup(g)), func(r persistence.Row) bool {
+			rows = append(rows, r)
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			self, _, err := persistence.CutAddressSequence(row.Key)
+			if err != nil {
+				return err
+			}
+			name, metadata, err := decodeAsync(row.Value)
+			if err != nil {
+				return err
+			}
+			e.deliverAsync(row.Key, self, functions.UnknownAsyncResult(name, metadata))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package actors
+
+import (
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// directory maps the addresses of one worker to their live grains. Only the
+// worker touches it, so delivery and passivation cannot meet.
+type directory struct {
+	grains  map[functions.Address]*grain
+	all     []*grain // every grain ever spawned, for the clock
+	free    []*grain // of those, the ones that serve nobody
+	hand    int
+	limit   int
+	loading int // of the grains
+}
+
+func (d *directory) find(a functions.Address) *grain { return d.grains[a] }
+
+// activate gives the address a grain and has its state read.
+func (w *worker) activate(a functions.Address) *grain {
+	fn := w.engine.functions[a.Type]
+	if fn == nil {
+		fn = w.engine.missing
+	}
+	d := &w.directory
+	if len(d.grains) >= d.limit {
+		w.evict(2)
+	}
+	var g *grain
+	if n := len(d.free); n > 0 {
+		g = d.free[n-1]
+		d.free = d.free[:n-1]
+	} else {
+		g = w.spawn()
+		d.all = append(d.all, g)
+	}
+	g.become(fn, persistence.NewRecord(a, w.engine.journal.Group(a.ID)))
+	d.grains[a] = g
+	d.loading++
+	w.live.Store(int64(len(d.grains)))
+	w.toLoad = append(w.toLoad, g)
+	if len(w.toLoad) >= loadTogether {
+		w.load()
+	}
+	return g
+}
+
+// passive reports whether the grain can go: nothing is pending, and what it
+// would be loaded from is all that it is.
+func (w *worker) passive(g *grain) bool {
+	return g.status == statusReady && g.inbox.empty() && g.round != w.round && g.record.Batch() <= w.engine.journal.Durable()
+}
+
+func (w *worker) passivate(g *grain) {
+	delete(w.directory.grains, g.record.Address)
+	w.live.Store(int64(len(w.directory.grains)))
+	g.record, g.fn = nil, nil
+	g.cells, g.extra = g.cells[:0], nil
+	w.directory.free = append(w.directory.free, g)
+}
+
+// evict frees up to n grains that were not used since the clock's hand passed.
+func (w *worker) evict(n int) {
+	d := &w.directory
+	for range 2 * len(d.all) {
+		if n == 0 {
+			return
+		}
+		d.hand = (d.hand + 1) % len(d.all)
+		g := d.all[d.hand]
+		if g.record == nil {
+			continue
+		}
+		if g.used {
+			g.used = false
+			continue
+		}
+		if w.passive(g) {
+			w.passivate(g)
+			n--
+		}
+	}
+}
+
+// sweep passivates what was not used since the last sweep, a part at a time.
+func (w *worker) sweep() {
+	d := &w.directory
+	for range min(len(d.all), 1+len(d.all)/sweeps) {
+		d.hand = (d.hand + 1) % len(d.all)
+		g := d.all[d.hand]
+		switch {
+		case g.record == nil:
+		case g.used:
+			g.used = false
+		case w.passive(g):
+			w.passivate(g)
+		}
+	}
+}
+
+// sweeps is how many sweeps visit every grain once.
+const sweeps = 30
+
+// loadTogether is how many grains are loaded on one goroutine.
+const loadTogether = 64
+
+// load has the state of newly activated grains read, off the worker.
+func (w *worker) load() {
+	if len(w.toLoad) == 0 {
+		return
+	}
+	grains := w.toLoad
+	w.toLoad = nil
+	w.engine.background("load", func() {
+		loaded := make([]loadedGrain, len(grains))
+		for i, g := range grains {
+			loaded[i] = w.engine.read(g)
+		}
+		w.post(func(w *worker) {
+			for i := range loaded {
+				w.loaded(&loaded[i])
+			}
+		})
+	})
+}
+
+// loadedGrain is what the journal has of an address.
+type loadedGrain struct {
+	grain    *grain
+	state    persistence.Loaded
+	messages []*persistence.Message
+	more     bool
+	starts   int
+	err      error
+}
+
+func (e *Engine) read(g *grain) loadedGrain {
+	l := loadedGrain{grain: g}
+	if l.state, l.err = e.journal.Load(g.record); l.err != nil {
+		return l
+	}
+	if l.messages, l.more, l.err = e.journal.ReadInbox(g.record, l.state.Consumed, true); l.err != nil {
+		return l
+	}
+	if e.careful.Load() {
+		l.starts, l.err = e.starts(g)
+	}
+	return l
+}
+
+func (w *worker) loaded(l *loadedGrain) {
+	g := l.grain
+	w.directory.loading--
+	if l.err != nil {
+		w.engine.opts.Logger.Error("state cannot be read", "address", g.address().String(), "error", l.err)
+		g.busy(statusDamaged, "its state cannot be read: "+l.err.Error(), 0)
+		return
+	}
+	g.load(l.state)
+	g.starts = l.starts
+	w.hold(g, func() { g.inbox.restore(l.messages, l.more) })
+	g.ready()
+	w.pump(g)
+}
+
+// resumeWaiting activates addresses that had messages waiting at the start, as
+// many at a time as there is room for.
+func (w *worker) resumeWaiting() {
+	for n := 0; n < 4*loadTogether && len(w.resume) > 0 && len(w.directory.grains) < w.directory.limit; n++ {
+		a := w.resume[0]
+		w.resume = w.resume[1:]
+		if w.directory.find(a) == nil {
+			w.activate(a)
+		}
+	}
+}

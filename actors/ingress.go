@@ -1,0 +1,127 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// ErrOverloaded says that a message was not accepted because too much waits
+// already; try again later.
+var ErrOverloaded = errors.New("actors: overloaded")
+
+// ErrClosed says that the engine takes nothing any more.
+var ErrClosed = errors.New("actors: the node is stopping")
+
+// ingress is how transactions from outside get into the journal.
+type ingress struct {
+	engine  *Engine
+	waiting atomic.Int64 // bytes on their way
+	closed  atomic.Bool
+
+	mu      sync.Mutex
+	roomFor chan struct{} // closed when there may be room
+}
+
+func (in *ingress) room() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.roomFor != nil {
+		close(in.roomFor)
+		in.roomFor = nil
+	}
+}
+
+func (in *ingress) wait() <-chan struct{} {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.roomFor == nil {
+		in.roomFor = make(chan struct{})
+	}
+	return in.roomFor
+}
+
+// appendOutside appends a transaction without a record as soon as there is room.
+func (e *Engine) appendOutside(ctx context.Context, tx *persistence.Transaction) error {
+	for {
+		ch := e.ingress.wait()
+		_, err := e.journal.Outside().Append(tx)
+		if !errors.Is(err, persistence.ErrFull) {
+			return err
+		}
+		select {
+		case <-ch:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// appendDurably returns once the transaction is durable. If ctx ends first, it
+// may become so all the same.
+func (e *Engine) appendDurably(ctx context.Context, tx *persistence.Transaction) error {
+	done := make(chan struct{})
+	tx.Durable = append(tx.Durable, func() { close(done) })
+	if err := e.appendOutside(ctx, tx); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-e.stopped:
+		return e.journal.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Send accepts a message from outside and returns once it is durable. It is
+// refused with ErrUnknownFunction, ErrOverloaded or ErrClosed, or for its size.
+func (e *Engine) Send(ctx context.Context, to functions.Address, m functions.Message) error {
+	return e.send(ctx, functions.Address{}, to, m)
+}
+
+func (e *Engine) send(ctx context.Context, caller, to functions.Address, m functions.Message) error {
+	if err := e.admit(to, m); err != nil {
+		return err
+	}
+	size := int64(len(m.Value) + 256)
+	if e.ingress.waiting.Add(size) > e.opts.MaxWaitingBytes && size < e.opts.MaxWaitingBytes {
+		e.ingress.waiting.Add(-size)
+		return ErrOverloaded
+	}
+	defer e.ingress.waiting.Add(-size)
+	e.metrics.sends.Add(1)
+	return e.appendDurably(ctx, &persistence.Transaction{Sends: []*persistence.Message{{
+		Target: to, Caller: caller, Type: m.Type, Value: m.Value,
+	}}})
+}
+
+// admit checks a message from outside.
+func (e *Engine) admit(to functions.Address, m functions.Message) error {
+	switch {
+	case e.ingress.closed.Load():
+		return ErrClosed
+	case m.Err() != nil:
+		return m.Err()
+	case len(m.Value) > e.opts.MaxValueBytes:
+		return fmt.Errorf("actors: message of %d bytes, at most %d are allowed", len(m.Value), e.opts.MaxValueBytes)
+	}
+	if to.Type != onceType {
+		if err := to.Validate(); err != nil {
+			return err
+		}
+	}
+	if e.functions[to.Type] == nil {
+		return unknownFunction(to.Type)
+	}
+	if e.backlogBytes.Load() > e.opts.MaxBacklogBytes {
+		return ErrOverloaded
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package actors
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+func workersByDefault() int { return runtime.GOMAXPROCS(0) }
+
+// counters are those that functions count themselves.
+type counters struct {
+	mu     sync.Mutex
+	values map[counterName]int64
+}
+
+type counterName struct {
+	function functions.TypeName
+	name     string
+}
+
+// maxCounters bounds what functions can make up.
+const maxCounters = 10_000
+
+func (c *counters) add(f functions.TypeName, name string, delta int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.values == nil {
+		c.values = map[counterName]int64{}
+	}
+	k := counterName{f, name}
+	if _, known := c.values[k]; known || len(c.values) < maxCounters {
+		c.values[k] += delta
+	}
+}
+
+// Metrics are totals since the start, and present values.
+type Metrics struct {
+	Functions   map[functions.TypeName]FunctionMetrics
+	LiveGrains  int64
+	Held        int64 // messages that wait with grains, in memory
+	Quarantined int64
+	Sends       uint64 // accepted from outside
+	Replies     uint64 // answers handed to clients
+	LateReplies uint64 // replies that nobody waited for
+	Async       int64  // asynchronous work running
+	Journal     persistence.Metrics
+}
+
+// FunctionMetrics are totals of one function type.
+type FunctionMetrics struct {
+	In, OutLocal, OutEgress, Failures, Quarantined uint64
+	Counters                                       map[string]int64
+}
+
+// Metrics may be called at any time.
+func (e *Engine) Metrics() Metrics {
+	m := Metrics{
+		Functions: map[functions.TypeName]FunctionMetrics{}, Quarantined: e.quarantined.Load(),
+		Sends: e.metrics.sends.Load(), Replies: e.metrics.replies.Load(), LateReplies: e.metrics.lateReplies.Load(),
+		Async: e.asyncRunning.Load(), Journal: e.journal.Metrics(),
+	}
+	for _, w := range e.workers {
+		m.LiveGrains += w.live.Load()
+		m.Held += w.held.Load()
+	}
+	for t, f := range e.functions {
+		if f.native != nil {
+			continue
+		}
+		m.Functions[t] = FunctionMetrics{
+			In: f.metrics.in.Load(), OutLocal: f.metrics.outLocal.Load(), OutEgress: f.metrics.outEgress.Load(),
+			Failures: f.metrics.failures.Load(), Quarantined: f.metrics.quarantined.Load(),
+			Counters: e.counters.of(t),
+		}
+	}
+	return m
+}
+
+func (c *counters) of(t functions.TypeName) map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string]int64{}
+	for k, v := range c.values {
+		if k.function == t {
+			out[k.name] = v
+		}
+	}
+	return out
+}

@@ -1,0 +1,52 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/statefun-go/statefun/functions"
+)
+
+// failed decides what becomes of a message whose invocation failed: it is tried
+// again after a while, the address waiting meanwhile, or quarantined.
+func (w *worker) failed(inv *invocation) {
+	g := inv.grain
+	g.attempts++
+	inv.fn.metrics.failures.Add(1)
+	if inv.givenUp.Load() {
+		inv.err = errDeadline
+	}
+	if errors.Is(inv.err, functions.ErrPermanent) || g.attempts >= inv.fn.maxAttempts {
+		w.quarantine(inv)
+		return
+	}
+	delay := w.engine.opts.backoff(g.attempts)
+	reason := fmt.Sprintf("attempt %d of %d failed: %v", g.attempts, inv.fn.maxAttempts, inv.err)
+	g.busy(statusBackoff, reason, w.now+delay.Milliseconds())
+	w.wakeLater(g, delay)
+}
+
+// backoff is the pause after a number of failed attempts.
+func (o *Options) backoff(attempts int) time.Duration {
+	d := o.FirstBackoff
+	for range attempts - 1 {
+		if d *= 2; d >= o.LastBackoff {
+			return o.LastBackoff
+		}
+	}
+	return d
+}
+
+// wakeLater makes the grain ready again, unless something else does so first.
+func (w *worker) wakeLater(g *grain, d time.Duration) {
+	epoch := g.epoch
+	w.engine.env.Clock.AfterFunc(d, func() {
+		w.post(func(w *worker) {
+			if g.epoch == epoch {
+				g.ready()
+				w.pump(g)
+			}
+		})
+	})
+}
