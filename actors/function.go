@@ -21,7 +21,9 @@ type function struct {
 
 	// slow counts up when an invocation had to be taken off its worker. While it
 	// is positive the function runs on the pool; fast runs there count it down.
-	slow atomic.Int32
+	slow       atomic.Int32
+	sluggish   atomic.Int32
+	sluggishAt atomic.Int64
 }
 
 // state is a declared state with its number in the journal. Its place in the
@@ -88,10 +90,26 @@ func (f *function) declare(j *persistence.Journal, spec *functions.StateSpec) er
 // blocking says whether the function is to run off the workers.
 func (f *function) blocking() bool { return f.Blocking || f.slow.Load() > 0 }
 
-const fastRunsBack = 32 // fast runs on the pool that earn the worker back
+const (
+	fastRunsBack = 8 // fast runs on the pool that earn the worker back
+	sluggishRuns = 3 // so near to each other are no accident
+	sluggishNear = int64(time.Second / time.Millisecond)
+)
 
-// noteSlow is told that a worker had to be rescued from the function.
+// noteSlow is told that the function held its worker up.
 func (f *function) noteSlow() { f.slow.Store(fastRunsBack) }
+
+// noteSluggish is told that a run took some milliseconds, which may be the
+// operating system's doing.
+func (f *function) noteSluggish(now int64) {
+	if last := f.sluggishAt.Swap(now); now-last > sluggishNear {
+		f.sluggish.Store(0)
+	}
+	if f.sluggish.Add(1) >= sluggishRuns {
+		f.sluggish.Store(0)
+		f.noteSlow()
+	}
+}
 
 // noteRun is told how long a run on the pool took.
 func (f *function) noteRun(took time.Duration) {

@@ -137,9 +137,6 @@ func (e *Engine) shut() bool {
 	for _, t := range e.timers {
 		t.Stop()
 	}
-	if e.watchdog.timer != nil {
-		e.watchdog.timer.Stop()
-	}
 	return true
 }
 

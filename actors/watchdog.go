@@ -1,47 +1,47 @@
 package actors
 
-import (
-	"time"
-
-	"github.com/statefun-go/statefun/persistence/environment"
-)
+import "time"
 
 // watchdog looks at the workers now and then, and takes a worker away from user
 // code that does not return, so that its other grains go on. The code goes on
 // alone and reports through the queue.
 type watchdog struct {
 	engine *Engine
-	timer  environment.Timer
-	seen   []uint64 // what each worker was running at the last look
+	seen   []looks // by worker
 }
 
-// patience is how long user code may keep a worker: between one and two of these.
-const patience = 4 * time.Millisecond
+// A worker is taken away from code that was running at this many looks in a row,
+// and code that was running at two or more looks counts as slow. Less would tell
+// the operating system's scheduling from the function's slowness too rarely.
+const (
+	lookEvery   = 5 * time.Millisecond
+	rescueAfter = 4
+)
+
+// looks is what the watchdog has seen of a worker.
+type looks struct {
+	running uint64 // the invocation that ran at the last look
+	times   int    // in a row
+}
 
 func (d *watchdog) start() {
-	d.seen = make([]uint64, len(d.engine.workers))
-	d.next()
-}
-
-func (d *watchdog) next() {
-	d.engine.lock.Lock()
-	defer d.engine.lock.Unlock()
-	if d.engine.closing {
-		return
-	}
-	d.timer = d.engine.env.Clock.AfterFunc(patience, func() {
-		d.look()
-		d.next()
-	})
+	d.seen = make([]looks, len(d.engine.workers))
+	d.engine.every("watchdog", lookEvery, d.look)
 }
 
 func (d *watchdog) look() {
 	for i, w := range d.engine.workers {
 		owner, running := w.owner.Load(), w.running.Load()
-		if owner&1 == 1 && running == d.seen[i] {
+		seen := &d.seen[i]
+		if owner&1 == 0 || running != seen.running {
+			*seen = looks{running: running}
+			continue
+		}
+		seen.times++
+		w.slowRun.Store(running)
+		if seen.times >= rescueAfter {
 			w.rescue(owner)
 		}
-		d.seen[i] = running
 	}
 }
 
@@ -73,6 +73,9 @@ func (w *worker) lost(inv *invocation) {
 	w.handover.Lock()
 	inv.stop()
 	w.handover.Unlock()
+	if took := w.engine.env.Clock.Now().Sub(inv.started); took > 2*time.Millisecond {
+		inv.fn.noteSlow() // not only its worker's thread was
+	}
 	w.post(func(w *worker) { w.finish(inv) })
 	w.engine.alone.Add(-1)
 }

@@ -43,6 +43,7 @@ type worker struct {
 	owner    atomic.Uint64
 	handover sync.Mutex    // held while the worker changes hands
 	running  atomic.Uint64 // counts inline invocations, for the watchdog
+	slowRun  atomic.Uint64 // the last of them that the watchdog found slow
 	held     atomic.Int64  // messages that wait with grains
 	live     atomic.Int64  // grains
 	// wantsSync asks for a wake-up when a batch becomes durable.
@@ -219,6 +220,9 @@ func (w *worker) invoke(g *grain, m *persistence.Message) {
 		w.lost(inv)
 		return
 	}
+	if w.slowRun.Load() == w.running.Load() {
+		inv.fn.noteSluggish(w.now)
+	}
 	w.complete(inv)
 }
 
@@ -364,5 +368,4 @@ func (w *worker) reclaim() {
 	g := inv.grain
 	g.busy(statusRunning, "its function is running", 0)
 	w.keep(g, inv.message)
-	g.fn.noteSlow()
 }

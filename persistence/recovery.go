@@ -27,7 +27,7 @@ func (j *Journal) recover(dir string) error {
 		j.egressSequence.Store(binary.BigEndian.Uint64(v[17:]))
 	}
 	j.overlay.active.last = after
-	j.log, err = wal.Open(wal.Options{FS: j.opts.Environment.FS, Dir: dir}, uint64(after), j.replay)
+	j.log, err = wal.Open(wal.Options{FS: j.opts.Environment.FS, Dir: dir, Random: j.opts.Environment.Random}, uint64(after), j.replay)
 	if err != nil {
 		return err
 	}
