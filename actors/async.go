@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 
@@ -96,7 +95,7 @@ func (e *Engine) deliverAsync(key []byte, self functions.Address, r functions.As
 			Target: self, Caller: self, Type: functions.AsyncResultType, Value: r.Encode(),
 		}},
 	}
-	if err := e.appendOutside(context.Background(), tx); err != nil {
+	if err := e.journal.Outside().AppendNow(tx); err != nil {
 		e.opts.Logger.Debug("outcome of asynchronous work is left to the next start", "address", self.String(), "error", err)
 	}
 }

@@ -189,7 +189,7 @@ func (q *egressQueue) acknowledge(records []persistence.EgressRecord, position [
 	if position != nil {
 		tx.Rows = append(tx.Rows, persistence.Row{Key: positionKey(q.name), Value: position})
 	}
-	if err := q.engine.appendOutside(q.engine.asyncContext, tx); err != nil {
+	if err := q.engine.journal.Outside().AppendNow(tx); err != nil {
 		return err
 	}
 	q.last = records[len(records)-1].Sequence

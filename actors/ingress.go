@@ -125,3 +125,30 @@ func (e *Engine) admit(to functions.Address, m functions.Message) error {
 	}
 	return nil
 }
+
+// Outgoing is a message from outside and where it goes.
+type Outgoing struct {
+	To      functions.Address
+	Message functions.Message
+}
+
+// SendAll accepts several messages from outside, all or none, and returns once
+// they are durable.
+func (e *Engine) SendAll(ctx context.Context, out []Outgoing) error {
+	if len(out) == 0 {
+		return nil
+	}
+	tx := &persistence.Transaction{}
+	for _, o := range out {
+		if err := e.admit(o.To, o.Message); err != nil {
+			return err
+		}
+		tx.Sends = append(tx.Sends, &persistence.Message{Target: o.To, Type: o.Message.Type, Value: o.Message.Value})
+	}
+	if len(tx.Sends) > e.opts.MaxSends || tx.Size() > e.opts.MaxTransactionBytes {
+		return fmt.Errorf("actors: %d messages of %d bytes at once, at most %d and %d are allowed",
+			len(tx.Sends), tx.Size(), e.opts.MaxSends, e.opts.MaxTransactionBytes)
+	}
+	e.metrics.sends.Add(uint64(len(out)))
+	return e.appendDurably(ctx, tx)
+}

@@ -40,7 +40,7 @@ func (e *Engine) countStart() error {
 
 func (e *Engine) noteStarts(n int) {
 	tx := &persistence.Transaction{Rows: []persistence.Row{{Key: uncleanKey, Value: []byte{byte(n)}}}}
-	if _, err := e.journal.Outside().Append(tx); err != nil {
+	if err := e.journal.Outside().AppendNow(tx); err != nil {
 		e.opts.Logger.Debug("unclean starts not noted", "error", err)
 	}
 }

@@ -164,9 +164,9 @@ func (s *Shard) Append(txs ...*Transaction) (BatchNumber, error) {
 	return s.number, nil
 }
 
-// appendSoon appends even to a full batch: for small and rare transactions that
-// cannot wait.
-func (s *Shard) appendSoon(tx *Transaction) error {
+// AppendNow appends whether or not there is room: for what is small and few, and
+// cannot wait or makes room, such as acknowledgements. It returns ErrStopped.
+func (s *Shard) AppendNow(tx *Transaction) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.journal.Err(); err != nil {

@@ -164,6 +164,7 @@ func (j *Journal) show(b *batch) {
 	payload := j.commit.encoder.b
 	o.active.last = b.number
 	o.active.bytes += int64(len(payload))
+	o.active.upTo += int64(len(payload))
 	for _, p := range b.parts {
 		for i := range p.slots {
 			s := &p.slots[i]

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/statefun-go/statefun/persistence/environment"
 	"github.com/statefun-go/statefun/persistence/tables"
@@ -119,6 +122,9 @@ func Open(opts Options) (*Journal, error) {
 
 func (j *Journal) open() error {
 	fs, dir := j.opts.Environment.FS, j.opts.Dir
+	if err := makeDirs(fs, fs.PathJoin(dir, "log")); err != nil {
+		return err
+	}
 	j.tables = j.opts.Tables
 	if j.tables == nil {
 		t, err := tables.OpenPebble(tables.Options{
@@ -130,6 +136,27 @@ func (j *Journal) open() error {
 		j.tables = t
 	}
 	return j.recover(fs.PathJoin(dir, "log"))
+}
+
+// makeDirs makes a directory and its parents so that a crash does not unmake
+// them: a name is durable once the directory that it is in was synced.
+func makeDirs(fs vfs.FS, path string) error {
+	if err := fs.MkdirAll(path, 0o700); err != nil {
+		return fmt.Errorf("persistence: %w", err)
+	}
+	for parent := fs.PathDir(path); parent != path; path, parent = parent, fs.PathDir(parent) {
+		d, err := fs.OpenDir(parent)
+		if errors.Is(err, os.ErrPermission) {
+			return nil // it was there before us
+		}
+		if err != nil {
+			return fmt.Errorf("persistence: %w", err)
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return fmt.Errorf("persistence: %w", err)
+		}
+	}
+	return nil
 }
 
 // Start begins to take transactions.

@@ -17,7 +17,10 @@ type materializer struct {
 	timer   atomic.Pointer[environment.Timer]
 	stopped atomic.Bool
 	batch   tables.Batch
-	flushed BatchNumber
+	// Of log payload since the journal was opened: what the tables show, and
+	// what they would show after a crash.
+	applied int64
+	flushed atomic.Int64
 }
 
 var markerKey = MetaKey("marker")
@@ -44,9 +47,9 @@ func (m *materializer) disarm() {
 // consider asks for a run if enough has come together. The committer calls it.
 func (m *materializer) consider(j *Journal) {
 	j.overlay.mu.RLock()
-	bytes := j.overlay.active.bytes
+	bytes, upTo := j.overlay.active.bytes, j.overlay.active.upTo
 	j.overlay.mu.RUnlock()
-	full := j.log.Size() >= j.opts.LogBytes
+	full := upTo-m.flushed.Load() >= j.opts.LogBytes
 	if full {
 		j.logFull.Store(true)
 	}
@@ -81,10 +84,11 @@ func (j *Journal) materialize(final bool) error {
 		}
 		b.Reset()
 		j.overlay.thaw()
+		j.materializer.applied = g.upTo
 		j.metrics.materializations.Add(1)
 		j.metrics.materializeNanos.Store(int64(clock.Now().Sub(started)))
 	}
-	if final || j.logFull.Load() || j.log.Size() >= j.opts.LogBytes/2 {
+	if m := &j.materializer; final || j.logFull.Load() || m.applied-m.flushed.Load() >= j.opts.LogBytes/2 {
 		return j.truncate()
 	}
 	return nil
@@ -234,11 +238,8 @@ func (j *Journal) truncate() error {
 			return err
 		}
 	}
-	j.logFull.Store(j.log.Size() >= j.opts.LogBytes)
+	j.materializer.flushed.Store(j.materializer.applied)
+	j.logFull.Store(false) // the next batch looks again
 	j.signalRoom()
-	if j.logFull.Load() {
-		j.materializer.due.Store(true)
-		j.materializeTask.Wake()
-	}
 	return nil
 }

@@ -23,6 +23,7 @@ type generation struct {
 	rows    *btree.BTreeG[Row]
 	clears  []KeyRange
 	bytes   int64 // of log payload
+	upTo    int64 // of log payload since the journal was opened, up to last
 }
 
 type recordEntry struct {
@@ -134,7 +135,7 @@ func mergeRows(newer, older []Row, limit int) []Row {
 func (o *overlay) freeze() *generation {
 	o.frozen = o.active
 	o.active = newGeneration(o.frozen.number + 1)
-	o.active.last = o.frozen.last
+	o.active.last, o.active.upTo = o.frozen.last, o.frozen.upTo
 	return o.frozen
 }
 

@@ -27,7 +27,7 @@ func (j *Journal) recover(dir string) error {
 		j.egressSequence.Store(binary.BigEndian.Uint64(v[17:]))
 	}
 	j.overlay.active.last = after
-	j.log, err = wal.Open(wal.Options{FS: j.opts.Environment.FS, Dir: dir, Random: j.opts.Environment.Random}, uint64(after), j.replay)
+	j.log, err = wal.Open(wal.Options{FS: j.opts.Environment.FS, Dir: dir, SegmentBytes: max(64<<10, j.opts.LogBytes/16), Random: j.opts.Environment.Random}, uint64(after), j.replay)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,7 @@ func (j *Journal) replay(number uint64, payload []byte) error {
 	}
 	g.last = BatchNumber(number)
 	g.bytes += int64(len(p))
+	g.upTo += int64(len(p))
 	j.recovered = max(j.recovered, highest)
 	return nil
 }

@@ -57,7 +57,7 @@ func (j *Journal) Spec(function functions.TypeName, s *functions.StateSpec) (*Sp
 	}
 	spec := &Spec{ID: j.specs.next + 1, Function: function, StateSpec: *s}
 	tx := &Transaction{Rows: []Row{{Key: specKey(spec.ID), Value: encodeSpec(spec)}}}
-	if err := j.Outside().appendSoon(tx); err != nil {
+	if err := j.Outside().AppendNow(tx); err != nil {
 		return nil, err
 	}
 	j.specs.enter(spec)

@@ -1,0 +1,36 @@
+package benchmarks
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestScratch(t *testing.T) {
+	if os.Getenv("N") == "" {
+		t.Skip()
+	}
+	ints := func(name string) (out []int) {
+		for _, s := range strings.Fields(os.Getenv(name)) {
+			n, _ := strconv.Atoi(s)
+			out = append(out, n)
+		}
+		return
+	}
+	for _, n := range ints("N") {
+		for _, d := range ints("D") {
+			begin := time.Now()
+			rs, err := BareActorsSweep(t.Context(), ActorsConfig{Addresses: n, Drivers: d, Warmup: 700*time.Millisecond, Duration: 1500 * time.Millisecond}, ints("I")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rs {
+				fmt.Println(r, "per core", int(r.MessagesPerSecond/r.CoresUsed/1000), "k")
+			}
+			fmt.Println("took", time.Since(begin).Round(time.Millisecond))
+		}
+	}
+}

@@ -1,0 +1,18 @@
+//go:build unix
+
+package benchmarks
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// processTime is the time that the cores have spent on this process.
+func processTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,2 @@
+// Package http is the node's HTTP door.
+package http

@@ -1,0 +1,7 @@
+//go:build unix
+
+package datadir
+
+import "syscall"
+
+const errReadOnly = syscall.EROFS
