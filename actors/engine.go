@@ -123,6 +123,7 @@ type Engine struct {
 	stopped       chan struct{}
 
 	lock    sync.Mutex
+	started bool
 	closing bool
 	timers  map[string]environment.Timer
 	failure chan error
@@ -256,6 +257,7 @@ func (e *Engine) Start() error {
 	for i, w := range e.workers {
 		w.task = e.env.Dispatcher.Start(fmt.Sprintf("worker %d", i), w.step)
 	}
+	e.started = true
 	e.watchdog.start()
 	e.every("sweep", max(e.opts.IdleAfter/sweeps, time.Millisecond), e.sweep)
 	if err := e.countQuarantined(); err != nil {

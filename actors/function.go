@@ -19,11 +19,9 @@ type function struct {
 	metrics     functionMetrics
 	native      func(*invocation, *persistence.Message) error // a function of the runtime's own
 
-	// slow counts up when an invocation had to be taken off its worker. While it
-	// is positive the function runs on the pool; fast runs there count it down.
-	slow       atomic.Int32
-	sluggish   atomic.Int32
-	sluggishAt atomic.Int64
+	// Milliseconds since 1970, and counts, about holding workers up.
+	slowUntil, penalty   atomic.Int64
+	sluggish, sluggishAt atomic.Int64
 }
 
 // state is a declared state with its number in the journal. Its place in the
@@ -87,38 +85,35 @@ func (f *function) declare(j *persistence.Journal, spec *functions.StateSpec) er
 	return nil
 }
 
-// blocking says whether the function is to run off the workers.
-func (f *function) blocking() bool { return f.Blocking || f.slow.Load() > 0 }
+// blocking says whether the function is to run off the workers now.
+func (f *function) blocking(now int64) bool { return f.Blocking || now < f.slowUntil.Load() }
 
+// A function that held its worker up runs on the pool for a while, then it is
+// given the worker again; if it is still slow, for twice as long.
 const (
-	fastRunsBack = 8 // fast runs on the pool that earn the worker back
-	sluggishRuns = 3 // so near to each other are no accident
-	sluggishNear = int64(time.Second / time.Millisecond)
+	firstPenalty = int64(time.Second / time.Millisecond)
+	lastPenalty  = int64(time.Minute / time.Millisecond)
+	sluggishRuns = 3 // within a second: no accident of the operating system's
 )
 
 // noteSlow is told that the function held its worker up.
-func (f *function) noteSlow() { f.slow.Store(fastRunsBack) }
+func (f *function) noteSlow(now int64) {
+	penalty := firstPenalty
+	if was := f.penalty.Load(); now < f.slowUntil.Load()+was {
+		penalty = min(2*was, lastPenalty)
+	}
+	f.penalty.Store(penalty)
+	f.slowUntil.Store(now + penalty)
+}
 
-// noteSluggish is told that a run took some milliseconds, which may be the
-// operating system's doing.
+// noteSluggish is told that a run took some milliseconds.
 func (f *function) noteSluggish(now int64) {
-	if last := f.sluggishAt.Swap(now); now-last > sluggishNear {
+	if last := f.sluggishAt.Swap(now); now-last > firstPenalty {
 		f.sluggish.Store(0)
 	}
 	if f.sluggish.Add(1) >= sluggishRuns {
 		f.sluggish.Store(0)
-		f.noteSlow()
-	}
-}
-
-// noteRun is told how long a run on the pool took.
-func (f *function) noteRun(took time.Duration) {
-	switch {
-	case f.Blocking:
-	case took > time.Millisecond:
-		f.slow.Store(fastRunsBack)
-	case f.slow.Load() > 0:
-		f.slow.Add(-1)
+		f.noteSlow(now)
 	}
 }
 

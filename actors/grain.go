@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"math"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/statefun-go/statefun/functions"
@@ -77,9 +79,11 @@ func (w *worker) spawn() *grain {
 func (g *grain) become(fn *function, r *persistence.Record) {
 	*g = grain{
 		mailbox: g.mailbox, fn: fn, record: r, cells: g.cells[:0],
-		status: statusLoading, used: true, epoch: g.epoch + 1, inbox: g.inbox.reuse(),
+		status: statusLoading, used: true, epoch: g.epoch + 1, round: noRound, inbox: g.inbox.reuse(),
 	}
 }
+
+const noRound = math.MaxUint64 // nothing was staged yet
 
 // load takes over what the journal has of the address.
 func (g *grain) load(l persistence.Loaded) {

@@ -65,17 +65,19 @@ type write struct {
 }
 
 func (e *effects) reset() {
-	clear(e.writes)
-	clear(e.sends)
-	clear(e.rows)
-	clear(e.egress)
-	clear(e.timers)
-	clear(e.async)
-	clear(e.replies)
-	*e = effects{
-		writes: e.writes[:0], sends: e.sends[:0], rows: e.rows[:0], clears: e.clears[:0], egress: e.egress[:0],
-		timers: e.timers[:0], removed: e.removed[:0], async: e.async[:0], replies: e.replies[:0],
+	e.writes, e.sends, e.rows, e.clears = emptied(e.writes), emptied(e.sends), emptied(e.rows), emptied(e.clears)
+	e.egress, e.timers, e.removed = emptied(e.egress), emptied(e.timers), emptied(e.removed)
+	e.async, e.replies, e.bytes = emptied(e.async), emptied(e.replies), 0
+}
+
+// emptied is a slice to fill again that keeps nothing alive. Most are empty
+// already, and then it costs nothing.
+func emptied[T any](s []T) []T {
+	if len(s) == 0 {
+		return s
 	}
+	clear(s)
+	return s[:0]
 }
 
 func newInvocation(w *worker) *invocation { return &invocation{engine: w.engine, worker: w} }

@@ -35,7 +35,6 @@ func (p *pool) work(inv *invocation) {
 					p.replace()
 				}
 			}()
-			inv.started = p.engine.env.Clock.Now()
 			inv.runAlone()
 			done = true
 		}()

@@ -11,6 +11,11 @@ import (
 // backing-off messages always do.
 func (e *Engine) Drain(ctx context.Context) error {
 	e.ingress.closed.Store(true)
+	return e.Idle(ctx)
+}
+
+// Idle waits until nothing but timers and back-offs is under way.
+func (e *Engine) Idle(ctx context.Context) error {
 	quiet := 0
 	for quiet < 2 {
 		busy, err := e.busy(ctx)
@@ -90,12 +95,9 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	var err error
-	if e.system != nil {
+	if e.started {
 		e.giveUpAlone()
-		for _, w := range e.workers {
-			w.task.Stop()
-			w.timers.alarm.stop()
-		}
+		e.stopWorkers()
 		err = e.queues.close()
 		e.finalFlush()
 		e.system.Shutdown()
@@ -111,16 +113,20 @@ func (e *Engine) Abort() error {
 	if !e.shut() {
 		return nil
 	}
-	for _, w := range e.workers {
-		w.task.Stop()
-		w.timers.alarm.stop()
-	}
+	e.stopWorkers()
 	err := e.queues.close()
 	e.system.Shutdown()
 	e.reading.Wait()
 	err = errors.Join(err, e.journal.Abort())
 	close(e.stopped)
 	return err
+}
+
+func (e *Engine) stopWorkers() {
+	for _, w := range e.workers {
+		w.task.Stop()
+		w.timers.alarm.stop()
+	}
 }
 
 // shut begins to stop; only the first caller may go on.

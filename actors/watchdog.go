@@ -8,11 +8,11 @@ import "time"
 type watchdog struct {
 	engine *Engine
 	seen   []looks // by worker
+	last   time.Time
 }
 
-// A worker is taken away from code that was running at this many looks in a row,
-// and code that was running at two or more looks counts as slow. Less would tell
-// the operating system's scheduling from the function's slowness too rarely.
+// A worker is taken away from an invocation that was running at this many looks
+// in a row. Fewer would often be the operating system's doing, not the function's.
 const (
 	lookEvery   = 5 * time.Millisecond
 	rescueAfter = 4
@@ -30,10 +30,15 @@ func (d *watchdog) start() {
 }
 
 func (d *watchdog) look() {
+	// When looks themselves are late the machine is busy elsewhere, and that an
+	// invocation takes long says nothing about its function.
+	now := d.engine.env.Clock.Now()
+	late := now.Sub(d.last) > 2*lookEvery
+	d.last = now
 	for i, w := range d.engine.workers {
 		owner, running := w.owner.Load(), w.running.Load()
 		seen := &d.seen[i]
-		if owner&1 == 0 || running != seen.running {
+		if owner&1 == 0 || running != seen.running || late {
 			*seen = looks{running: running}
 			continue
 		}
@@ -73,8 +78,8 @@ func (w *worker) lost(inv *invocation) {
 	w.handover.Lock()
 	inv.stop()
 	w.handover.Unlock()
-	if took := w.engine.env.Clock.Now().Sub(inv.started); took > 2*time.Millisecond {
-		inv.fn.noteSlow() // not only its worker's thread was
+	if now := w.engine.env.Clock.Now(); now.Sub(inv.started) > 2*lookEvery {
+		inv.fn.noteSlow(now.UnixMilli()) // the function, not only its worker's thread
 	}
 	w.post(func(w *worker) { w.finish(inv) })
 	w.engine.alone.Add(-1)

@@ -202,7 +202,7 @@ func (w *worker) invoke(g *grain, m *persistence.Message) {
 		w.mark(g, m)
 		return
 	}
-	if g.fn.blocking() {
+	if g.fn.blocking(w.now) {
 		inv := newInvocation(w)
 		inv.begin(g, m, w.now)
 		g.busy(statusRunning, "its function is running", 0)
@@ -236,7 +236,6 @@ func (w *worker) keep(g *grain, m *persistence.Message) {
 // finish takes the outcome of an invocation that ran off the worker.
 func (w *worker) finish(inv *invocation) {
 	g := inv.grain
-	inv.fn.noteRun(w.engine.env.Clock.Now().Sub(inv.started))
 	g.ready()
 	if inv.givenUp.Load() {
 		inv.err = errDeadline

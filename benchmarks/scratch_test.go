@@ -34,3 +34,19 @@ func TestScratch(t *testing.T) {
 		}
 	}
 }
+
+func TestScratchDisk(t *testing.T) {
+	if os.Getenv("DISK") == "" {
+		t.Skip()
+	}
+	fmt.Println(Machine())
+	fmt.Println(FileSystem("/work"))
+	r, err := FsyncLatency(t.Context(), "/work/main/benchmarks", 0)
+	fmt.Println(r, err)
+	for _, w := range []int{1, 2, 4} {
+		for _, b := range []int{1, 100, 1000, 10000} {
+			r, err := JournalWrites(t.Context(), "/work/main/benchmarks", JournalConfig{Batch: b, Writers: w, Duration: 1500 * time.Millisecond})
+			fmt.Println(r, err)
+		}
+	}
+}

@@ -72,18 +72,20 @@ func (t *Transaction) Size() int {
 
 // Reset empties the transaction for its next use.
 func (t *Transaction) Reset() {
-	clear(t.Messages)
-	clear(t.Chunks)
-	clear(t.Cells)
-	clear(t.Sends)
-	clear(t.Rows)
-	clear(t.Clears)
-	clear(t.Egress)
-	clear(t.Durable)
-	*t = Transaction{
-		Messages: t.Messages[:0], Chunks: t.Chunks[:0], Cells: t.Cells[:0], Sends: t.Sends[:0],
-		Rows: t.Rows[:0], Clears: t.Clears[:0], Egress: t.Egress[:0], Durable: t.Durable[:0],
+	t.Record, t.Skip, t.Nudge = nil, 0, 0
+	t.Messages, t.Chunks, t.Cells = emptied(t.Messages), emptied(t.Chunks), emptied(t.Cells)
+	t.Sends, t.Rows, t.Clears = emptied(t.Sends), emptied(t.Rows), emptied(t.Clears)
+	t.Egress, t.Durable = emptied(t.Egress), emptied(t.Durable)
+}
+
+// emptied is a slice to fill again that keeps nothing alive. Most are empty
+// already, and then it costs nothing.
+func emptied[T any](s []T) []T {
+	if len(s) == 0 {
+		return s
 	}
+	clear(s)
+	return s[:0]
 }
 
 var (
@@ -121,17 +123,9 @@ func (p *batchPart) empty() bool {
 }
 
 func (p *batchPart) reset() {
-	clear(p.slots)
-	clear(p.cells)
-	clear(p.sent)
-	clear(p.rows)
-	clear(p.clears)
-	clear(p.egress)
-	clear(p.durable)
-	*p = batchPart{
-		slots: p.slots[:0], cells: p.cells[:0], sent: p.sent[:0], rows: p.rows[:0],
-		clears: p.clears[:0], egress: p.egress[:0], durable: p.durable[:0],
-	}
+	p.slots, p.cells, p.sent = emptied(p.slots), emptied(p.cells), emptied(p.sent)
+	p.rows, p.clears, p.egress = emptied(p.rows), emptied(p.clears), emptied(p.egress)
+	p.durable, p.size = emptied(p.durable), 0
 }
 
 // Shard is one appender's entrance to the open batch. Each worker has its own,

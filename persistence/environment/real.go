@@ -58,3 +58,10 @@ func (realRandom) Uint64() uint64 { return rand.Uint64() }
 func (realRandom) Read(p []byte) {
 	_, _ = crand.Read(p) // never fails
 }
+
+// Memory returns the real environment with files in memory, for tests.
+func Memory() *Environment {
+	e := Real()
+	e.FS = vfs.NewMem()
+	return e
+}
