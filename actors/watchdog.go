@@ -1,6 +1,9 @@
 package actors
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // watchdog looks at the workers now and then, and takes a worker away from user
 // code that does not return, so that its other grains go on. The code goes on
@@ -8,20 +11,23 @@ import "time"
 type watchdog struct {
 	engine *Engine
 	seen   []looks // by worker
-	last   time.Time
 }
 
-// A worker is taken away from an invocation that was running at this many looks
-// in a row. Fewer would often be the operating system's doing, not the function's.
+// A worker is taken away from an invocation that was running at some looks in a
+// row: a few when there is processor time to spare, more when there is none,
+// since then the invocation may only be waiting for its turn.
 const (
 	lookEvery   = 5 * time.Millisecond
-	rescueAfter = 4
+	rescueAt    = 16
+	lookIdle    = 4
+	lookCrowded = 1
+	crowded     = time.Millisecond
 )
 
 // looks is what the watchdog has seen of a worker.
 type looks struct {
 	running uint64 // the invocation that ran at the last look
-	times   int    // in a row
+	score   int    // of the looks at it
 }
 
 func (d *watchdog) start() {
@@ -30,24 +36,31 @@ func (d *watchdog) start() {
 }
 
 func (d *watchdog) look() {
-	// When looks themselves are late the machine is busy elsewhere, and that an
-	// invocation takes long says nothing about its function.
-	now := d.engine.env.Clock.Now()
-	late := now.Sub(d.last) > 2*lookEvery
-	d.last = now
+	weight := lookIdle
+	if d.isCrowded() {
+		weight = lookCrowded
+	}
 	for i, w := range d.engine.workers {
 		owner, running := w.owner.Load(), w.running.Load()
 		seen := &d.seen[i]
-		if owner&1 == 0 || running != seen.running || late {
+		if owner&1 == 0 || running != seen.running {
 			*seen = looks{running: running}
 			continue
 		}
-		seen.times++
-		w.slowRun.Store(running)
-		if seen.times >= rescueAfter {
+		if seen.score += weight; weight == lookIdle {
+			w.slowRun.Store(running)
+		}
+		if seen.score >= rescueAt {
 			w.rescue(owner)
 		}
 	}
+}
+
+// isCrowded reports whether goroutines have to wait for a processor.
+func (d *watchdog) isCrowded() bool {
+	began := d.engine.env.Clock.Now()
+	runtime.Gosched() // to the end of the queue, and back
+	return d.engine.env.Clock.Now().Sub(began) > crowded
 }
 
 // rescue takes the worker away from the code that runs on it.

@@ -16,8 +16,8 @@ type Config struct {
 	// FraudWindow is how long a confirmed fraud counts against its account.
 	// Defaults to 30 days.
 	FraudWindow time.Duration
-	// Threshold is the probability of fraud, between 0 and 1, above which there is
-	// an alert. Defaults to 0.5.
+	// Threshold is the probability of fraud, up to 1, above which there is an
+	// alert. Defaults to 0.5.
 	Threshold float64
 
 	// ScoringURL is the base URL of the service that scores merchants. Required.
@@ -31,10 +31,10 @@ type Config struct {
 	// DefaultScore for the time being. Defaults to 4.
 	ScoreAttempts int
 	// ScoreRetryDelay is the time between the first two attempts; it doubles from
-	// one to the next. Defaults to 100 ms.
+	// one to the next, up to 64 times as much. Defaults to 100 ms.
 	ScoreRetryDelay time.Duration
-	// DefaultScore is the score, between 0 and 1, of a merchant of which nothing is
-	// known. Defaults to 0.5.
+	// DefaultScore is the score, up to 1, of a merchant of which nothing is known.
+	// Defaults to 0.5.
 	DefaultScore float64
 }
 

@@ -15,8 +15,8 @@ const (
 )
 
 // newLedger makes the function that keeps the books: what was decided about each
-// transaction, and whether anything was decided twice. That never happens, and it
-// takes a ledger to show it.
+// transaction, and how often one came again, which it does only if somebody sends
+// it again. The runtime repeats nothing, and it takes a ledger to show it.
 //
 // Ledgers forget nothing, so that everything can be audited. An application that
 // only wants to recognise what it saw lately would give the map an expiration.

@@ -15,11 +15,11 @@ var waiting = functions.List("waiting", functions.JSON[functions.Address]("fraud
 
 // askService is the work that merchants do not wait for. They want to know again
 // how often they have asked; the result is the score.
-var askService = functions.Async("ask-service", functions.Int, functions.Double)
+var askService = functions.Async("ask-service", functions.Int64, functions.Double)
 
 // askAgain is what a merchant tells itself some time after the service failed.
 type askAgain struct {
-	Attempt int32 `json:"attempt"`
+	Attempt int64 `json:"attempt"`
 }
 
 var (
@@ -31,7 +31,7 @@ var (
 // merchant knows the score of one merchant, for a while.
 type merchant struct {
 	service      *scoring.Client
-	attempts     int32
+	attempts     int64
 	retryDelay   time.Duration
 	defaultScore float64
 
@@ -43,7 +43,7 @@ type merchant struct {
 func newMerchant(cfg Config) functions.Function {
 	m := merchant{
 		service:      cfg.scoring(),
-		attempts:     int32(min(cfg.ScoreAttempts, maxScoreAttempts)),
+		attempts:     int64(cfg.ScoreAttempts),
 		retryDelay:   cfg.ScoreRetryDelay,
 		defaultScore: cfg.DefaultScore,
 		score:        functions.Value("score", functions.Double).ExpireAfterWrite(cfg.ScoreTTL),
@@ -79,7 +79,7 @@ func (m merchant) asked(ctx functions.Context, _ scoreQuery) error {
 }
 
 // ask starts an attempt to get the score from the service.
-func (m merchant) ask(ctx functions.Context, attempt int32) {
+func (m merchant) ask(ctx functions.Context, attempt int64) {
 	id := ctx.Self().ID // the work takes along what it needs
 	askService.Start(ctx, attempt, func(ctx context.Context) (float64, error) {
 		return m.service.Score(ctx, id)
@@ -89,7 +89,7 @@ func (m merchant) ask(ctx functions.Context, attempt int32) {
 // answered hands the score on. If there is none, because the service failed or
 // the node crashed while asking, it asks again, a limited number of times: asking
 // twice does no harm.
-func (m merchant) answered(ctx functions.Context, r functions.Result[int32, float64]) error {
+func (m merchant) answered(ctx functions.Context, r functions.Result[int64, float64]) error {
 	switch {
 	case r.Status == functions.AsyncSuccess:
 		m.score.Set(ctx, r.Value)
@@ -119,8 +119,7 @@ func (m merchant) tell(ctx functions.Context, s merchantScore) {
 	waiting.Clear(ctx)
 }
 
-// maxScoreAttempts keeps delays that double far from overflowing.
-const maxScoreAttempts = 20
-
-// delay is the time between an attempt and the next one.
-func (m merchant) delay(attempt int32) time.Duration { return m.retryDelay << (attempt - 1) }
+// delay is the time between an attempt and the next one. It doubles six times.
+func (m merchant) delay(attempt int64) time.Duration {
+	return m.retryDelay << min(attempt-1, 6)
+}
