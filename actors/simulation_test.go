@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/functions/functionstest/programs"
 	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/environment"
 	"github.com/statefun-go/statefun/persistence/tables"
@@ -55,7 +56,7 @@ type simulation struct {
 	engine *Engine
 	sink   *memorySink
 
-	model   *world
+	model   *programs.World
 	pending map[string][]byte // requests by idempotency key, until acknowledged
 	ids     int
 	crashes int
@@ -65,15 +66,15 @@ func simulate(t *testing.T, seed uint64) {
 	t.Helper()
 	s := &simulation{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), fs: vfs.NewCrashableMem(),
-		tables: tables.NewMemory(true), model: newWorld(), pending: map[string][]byte{}, sink: &memorySink{},
+		tables: tables.NewMemory(true), model: programs.NewWorld(), pending: map[string][]byte{}, sink: &memorySink{},
 	}
 	s.ids = 2 + s.rng.IntN(10)
 	s.sim = environment.Seeded(seed, s.fs)
 	s.start(s.sim.Environment())
-	gen := &generator{rng: s.rng, ids: s.ids}
+	gen := &programs.Generator{Rand: s.rng, IDs: s.ids}
 	for range 5 + s.rng.IntN(20) {
-		p := gen.program(gen.id(), "", 3)
-		s.model.apply(p)
+		p := gen.Program(gen.ID(), "", 3)
+		s.model.Apply(p)
 		s.send(p)
 		for range s.rng.IntN(300) {
 			s.sim.Step()
@@ -91,8 +92,8 @@ func simulate(t *testing.T, seed uint64) {
 
 func (s *simulation) start(env *environment.Environment) {
 	e, err := Open(Options{
-		Environment: env, Functions: []*functions.Function{interpreter()},
-		Egresses: map[functions.TypeName]Sink{progEgress: s.sink},
+		Environment: env, Functions: []*functions.Function{programs.Function()},
+		Egresses: map[functions.TypeName]Sink{programs.Egress: s.sink},
 		Logger:   slog.New(slog.DiscardHandler),
 		Workers:  1 + s.rng.IntN(3), KeyGroups: 8, LiveGrains: 1 + s.rng.IntN(8), IdleAfter: 50 * time.Millisecond,
 		Journal: persistence.Options{
@@ -112,9 +113,9 @@ func (s *simulation) start(env *environment.Environment) {
 	}
 }
 
-func (s *simulation) send(p *program) {
+func (s *simulation) send(p *programs.Program) {
 	key := fmt.Sprintf("key%d", len(s.pending)+s.rng.IntN(1<<30))
-	request, err := json.Marshal(onceRequest{Target: progType.At(p.ID), Type: "sim/message", Value: p.encode()})
+	request, err := json.Marshal(onceRequest{Target: programs.Type.At(p.ID), Type: programs.MessageType, Value: p.Encode()})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -190,10 +191,10 @@ func (s *simulation) check() {
 	}); err != nil {
 		s.t.Fatal(err)
 	}
-	if s.model.diff(got) != "" {
+	if s.model.Diff(got) != "" {
 		s.dump()
 	}
-	if d := s.model.diff(got); d != "" || len(quarantined) > 0 {
+	if d := s.model.Diff(got); d != "" || len(quarantined) > 0 {
 		s.t.Fatalf("seed %d, %d crashes:\n%s\nquarantined: %v", s.seed, s.crashes, d, quarantined)
 	}
 }
@@ -246,4 +247,28 @@ func (s *simulation) dump() {
 		}
 	}
 	s.t.Logf("durable %d open %d waiting %d recovered %d windows %d chunks %d", e.journal.Durable(), e.journal.Open(), 0, 0, 0, 0)
+}
+
+// observe reads the world out of a node.
+func observe(e *Engine, ids int) (*programs.World, error) {
+	w := programs.NewWorld()
+	for i := range ids {
+		id := fmt.Sprintf("id%d", i)
+		states, err := e.State(programs.Type.At(id))
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range states {
+			v, _ := functions.Int64.Decode(s.Value)
+			switch s.Name {
+			case "sum":
+				w.Sum[id] = v
+			case "async":
+				w.Async[id] = v
+			case "list":
+				w.List[id] = s.Size
+			}
+		}
+	}
+	return w, nil
 }

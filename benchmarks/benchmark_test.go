@@ -11,7 +11,10 @@ func BenchmarkBareActors(b *testing.B) {
 	for _, addresses := range []int{1_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("addresses=%d", addresses), func(b *testing.B) {
 			all := spawn(addresses)
-			for _, inFlight := range []int{256, 1024, 4096, 16384} {
+			for _, inFlight := range []int{256, 1_024, 4_096, 16_384, 65_536, 262_144} {
+				if inFlight > bestInFlight(addresses) {
+					break
+				}
 				b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) { benchmarkChains(b, all, inFlight) })
 			}
 		})

@@ -25,7 +25,7 @@ type snapshot struct {
 func takeSnapshot(drivers []*driver) snapshot {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	return snapshot{time.Now(), messages(drivers), memory.Mallocs, processTime()}
+	return snapshot{time.Now(), messages(drivers), memory.Mallocs, ProcessTime()}
 }
 
 func (s snapshot) since(before snapshot) ActorsResult {

@@ -152,28 +152,35 @@ func (m *machine) content(t *testing.T) string {
 func TestExactlyOnceThroughACrashAtEveryStep(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
-		crashes := 0
-		for first := 1; crashes < first; first++ {
-			for second := 1; ; second++ {
-				m := newMachine(seed, 5)
-				m.crashAt = first
-				m.life(t)
-				if !m.restart(second) {
-					break
-				}
-				crashes = first
-				m.life(t)
-				again := m.restart(0)
-				if m.life(t); m.content(t) != m.want() {
-					t.Fatalf("seed %d, crash at %d and %d: the file has\n%swant\n%s", seed, first, second, m.content(t), m.want())
-				}
-				if !again {
-					break
-				}
-			}
+		steps := 0
+		for crashed := true; crashed; steps++ {
+			crashed = crashTwice(t, seed, steps+1)
 		}
-		if crashes < 10 {
-			t.Fatalf("seed %d: only %d steps", seed, crashes)
+		if steps < 20 {
+			t.Fatalf("seed %d: only %d steps", seed, steps)
+		}
+	}
+}
+
+// crashTwice crashes at a step of the first life and at every step of the
+// second. It reports false if the first life has no such step.
+func crashTwice(t *testing.T, seed uint64, first int) bool {
+	t.Helper()
+	for second := 1; ; second++ {
+		m := newMachine(seed, 5)
+		m.crashAt = first
+		m.life(t)
+		if !m.restart(second) {
+			return false
+		}
+		m.life(t)
+		again := m.restart(0)
+		m.life(t)
+		if m.content(t) != m.want() {
+			t.Fatalf("seed %d, crash at %d and %d: the file has\n%swant\n%s", seed, first, second, m.content(t), m.want())
+		}
+		if !again {
+			return true
 		}
 	}
 }

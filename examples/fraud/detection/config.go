@@ -95,4 +95,5 @@ func (c *Config) scoring() *scoring.Client {
 	return &scoring.Client{URL: c.ScoringURL, HTTP: c.HTTPClient}
 }
 
+// isProbability is false for what is not a number, too.
 func isProbability(p float64) bool { return p >= 0 && p <= 1 }

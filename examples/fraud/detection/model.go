@@ -22,7 +22,7 @@ func assess(ctx functions.Context, in features) error {
 
 // Weights of the model.
 const (
-	bias           = -9.0
+	bias           = -8.0
 	amountWeight   = 1.5 // per power of ten, in whole units of money
 	fraudWeight    = 1.5 // per recent fraud, up to maxFrauds
 	merchantWeight = 4.0

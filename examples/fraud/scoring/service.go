@@ -41,9 +41,9 @@ type Service struct {
 // NewService makes a service.
 func NewService(cfg Config) (*Service, error) {
 	switch {
-	case !(cfg.SlowShare >= 0 && cfg.SlowShare <= 1):
+	case !isShare(cfg.SlowShare):
 		return nil, fmt.Errorf("scoring: SlowShare: %v is not between 0 and 1", cfg.SlowShare)
-	case !(cfg.FailureShare >= 0 && cfg.FailureShare <= 1):
+	case !isShare(cfg.FailureShare):
 		return nil, fmt.Errorf("scoring: FailureShare: %v is not between 0 and 1", cfg.FailureShare)
 	case cfg.Latency < 0 || cfg.SlowLatency < 0:
 		return nil, fmt.Errorf("scoring: Latency %v, SlowLatency %v: negative", cfg.Latency, cfg.SlowLatency)
@@ -118,3 +118,6 @@ func uniform(seed, n uint64) float64 {
 	}
 	return float64(x>>11) / (1 << 53)
 }
+
+// isShare is false for what is not a number, too.
+func isShare(p float64) bool { return p >= 0 && p <= 1 }

@@ -1,0 +1,209 @@
+package bench
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/functions"
+)
+
+// hopType is the function that chains run through.
+const hopType functions.TypeName = "bench/hop"
+
+// payload is sent as it is: a chain's bytes are never changed once sent.
+var payload = functions.NewType("bench/payload",
+	func(b []byte) ([]byte, error) { return b, nil },
+	func(b []byte) ([]byte, error) { return b, nil })
+
+// hopsBytes is how much of the payload says how many hops are left, the current
+// one included.
+const hopsBytes = 2
+
+// maxBatch chains at most are started by one append.
+const maxBatch = 1024
+
+// chains keeps a number of chains under way. A chain is a message that goes to a
+// random grain, which adds one to its states and passes the message on to another
+// random grain, until its hops are used up.
+//
+// A few starters run beside the grains. Each starts as many chains at once as
+// have ended meanwhile, and waits until that is durable: so the disk paces them.
+type chains struct {
+	cfg    GrainsConfig
+	ids    []string
+	states []*functions.ValueState[int64]
+
+	started atomic.Int64
+	ended   atomic.Int64
+	// wake has an entry when a starter should look again. An entry is made
+	// whenever ended is a multiple of wakeEvery, and starters wait only while less
+	// than that many chains may be started, so that another multiple is to come.
+	wake      chan struct{}
+	wakeEvery int64
+}
+
+func newChains(cfg GrainsConfig) *chains {
+	c := &chains{cfg: cfg, ids: make([]string, cfg.Addresses), wakeEvery: max(1, min(maxBatch/4, int64(cfg.InFlight)/64))}
+	for i := range c.ids {
+		c.ids[i] = strconv.Itoa(i)
+	}
+	for i := range cfg.States {
+		c.states = append(c.states, functions.Value("seen"+strconv.Itoa(i), functions.Int64))
+	}
+	c.wake = make(chan struct{}, starters())
+	return c
+}
+
+// starters is how many appends of new chains may wait for the disk at a time.
+func starters() int { return 4 * runtime.GOMAXPROCS(0) }
+
+func (c *chains) function() functions.Function {
+	f := functions.Function{Type: hopType, Handlers: []functions.Handler{functions.On(payload, c.hop)}}
+	for _, s := range c.states {
+		f.States = append(f.States, s)
+	}
+	return f
+}
+
+func (c *chains) hop(ctx functions.Context, in []byte) error {
+	for _, s := range c.states {
+		n, _ := s.Get(ctx)
+		s.Set(ctx, n+1)
+	}
+	left := binary.BigEndian.Uint16(in) - 1
+	if left == 0 {
+		c.end()
+		return nil
+	}
+	out := make([]byte, len(in))
+	copy(out, in)
+	binary.BigEndian.PutUint16(out, left)
+	ctx.Send(c.target(), payload.Of(out))
+	return nil
+}
+
+func (c *chains) target() functions.Address {
+	return functions.Address{Type: hopType, ID: c.ids[rand.Uint64N(uint64(len(c.ids)))]}
+}
+
+func (c *chains) end() {
+	if c.ended.Add(1)%c.wakeEvery != 0 {
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run starts chains until ctx ends, then waits for the last of them.
+func (c *chains) run(ctx context.Context, e *actors.Engine) error {
+	var all sync.WaitGroup
+	errs := make([]error, starters())
+	for i := range errs {
+		all.Go(func() { errs[i] = c.start(ctx, e) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return c.settle(e)
+}
+
+// start is one starter.
+func (c *chains) start(ctx context.Context, e *actors.Engine) error {
+	for ctx.Err() == nil {
+		n := c.reserve()
+		if n == 0 {
+			select {
+			case <-c.wake:
+			case err := <-e.Failed():
+				return err
+			case <-ctx.Done():
+			}
+			continue
+		}
+		// Chains that were reserved are started, or settle would wait for them.
+		if err := e.SendAll(context.WithoutCancel(ctx), c.batch(n)); err != nil {
+			return fmt.Errorf("starting %d chains: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// reserve returns how many chains the caller must start now.
+func (c *chains) reserve() int {
+	for {
+		started := c.started.Load()
+		free := int64(c.cfg.InFlight) - (started - c.ended.Load())
+		if free < c.wakeEvery {
+			return 0
+		}
+		n := min(free, maxBatch)
+		if c.started.CompareAndSwap(started, started+n) {
+			return int(n)
+		}
+	}
+}
+
+func (c *chains) batch(n int) []actors.Outgoing {
+	out := make([]actors.Outgoing, n)
+	size := c.cfg.Payload
+	bytes := make([]byte, n*size)
+	for i := range out {
+		b := bytes[i*size : (i+1)*size : (i+1)*size]
+		binary.BigEndian.PutUint16(b, uint16(c.cfg.Hops)) //nolint:gosec // validated
+		out[i] = actors.Outgoing{To: c.target(), Message: payload.Of(b)}
+	}
+	return out
+}
+
+// settleTime is how long the last chains may take.
+const settleTime = time.Minute
+
+func (c *chains) settle(e *actors.Engine) error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	if err := e.Idle(ctx); err != nil {
+		return fmt.Errorf("waiting for the last chains: %w", err)
+	}
+	if started, ended := c.started.Load(), c.ended.Load(); started != ended {
+		return fmt.Errorf("%d chains were started, %d have ended", started, ended)
+	}
+	return nil
+}
+
+// verify compares the durable states of all grains with what was sent.
+func (c *chains) verify(e *actors.Engine) error {
+	want := c.started.Load() * int64(c.cfg.Hops)
+	counted := make([]int64, len(c.states))
+	for _, id := range c.ids {
+		values, err := e.State(functions.Address{Type: hopType, ID: id})
+		if err != nil {
+			return err
+		}
+		for i, v := range values {
+			n, err := functions.Int64.Decode(v.Value)
+			if err != nil {
+				return err
+			}
+			counted[i] += n
+		}
+	}
+	for _, n := range counted {
+		if n != want {
+			return fmt.Errorf("the grains counted %d messages of %d that were sent", n, want)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/benchmarks"
+)
+
+// GrainsConfig says what Grains runs. The zero value is ready to use.
+type GrainsConfig struct {
+	// Addresses is the number of grains. Defaults to 1,000.
+	Addresses int
+	// Hops is the number of messages in a chain. Defaults to 4.
+	Hops int
+	// Payload is the size of a message in bytes. Defaults to 64.
+	Payload int
+	// States is the number of Int64 states that each message adds one to.
+	// Defaults to 1; a negative number stands for none.
+	States int
+	// InFlight is the number of chains that are under way at any time. Defaults
+	// to DefaultInFlight.
+	InFlight int
+	// Warmup is how long chains run before anything is counted. Defaults to 1
+	// second.
+	Warmup time.Duration
+	// Duration is how long is measured. Defaults to 3 seconds.
+	Duration time.Duration
+}
+
+// GrainsResult is what Grains measured.
+type GrainsResult struct {
+	// Messages were processed during Elapsed; each hop of a chain is one.
+	Messages          int64
+	Elapsed           time.Duration
+	MessagesPerSecond float64
+	AllocsPerMessage  float64
+	// LogBytesPerMessage is what was written to the journal's log.
+	LogBytesPerMessage float64
+	// MessagesPerBatch is how many messages became durable together.
+	MessagesPerBatch float64
+	// CoresUsed is how many cores the process had on average, 0 if not known.
+	CoresUsed float64
+}
+
+// Grains measures messages between grains of a node with durable state: the same
+// chains as [benchmarks.BareActors]. In the end the states of all grains are
+// compared with the number of messages sent; if they differ, that is an error.
+func Grains(ctx context.Context, start StartNode, dir string, cfg GrainsConfig) (r GrainsResult, err error) {
+	if err := cfg.validate(); err != nil {
+		return r, err
+	}
+	c := newChains(cfg)
+	err = withNode(ctx, start, dir, "off", func(n Node) error {
+		if r, err = c.measure(ctx, n.Engine()); err != nil {
+			return err
+		}
+		return c.verify(n.Engine())
+	}, c.function())
+	return r, err
+}
+
+func (c *chains) measure(ctx context.Context, e *actors.Engine) (GrainsResult, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- c.run(ctx, e) }()
+	var r GrainsResult
+	err := pause(ctx, done, c.cfg.Warmup)
+	if err == nil {
+		before := c.snapshot(e)
+		err = pause(ctx, done, c.cfg.Duration)
+		r = c.snapshot(e).since(before)
+	}
+	stop()
+	return r, errors.Join(err, <-done)
+}
+
+// pause waits for d. It ends early with an error if ctx ends or done has one,
+// which it leaves there.
+func pause(ctx context.Context, done chan error, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case err := <-done:
+		done <- nil
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// snapshot is the state of a run at one moment.
+type snapshot struct {
+	at       time.Time
+	messages int64
+	mallocs  uint64
+	batches  uint64
+	logBytes uint64
+	cpu      time.Duration
+}
+
+func (c *chains) snapshot(e *actors.Engine) snapshot {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	journal := e.Metrics().Journal
+	return snapshot{
+		time.Now(), c.ended.Load() * int64(c.cfg.Hops), memory.Mallocs,
+		journal.Batches, journal.LogBytesWritten, benchmarks.ProcessTime(),
+	}
+}
+
+func (s snapshot) since(before snapshot) GrainsResult {
+	r := GrainsResult{Messages: s.messages - before.messages, Elapsed: s.at.Sub(before.at)}
+	messages := float64(max(1, r.Messages))
+	r.MessagesPerSecond = float64(r.Messages) / r.Elapsed.Seconds()
+	r.AllocsPerMessage = float64(s.mallocs-before.mallocs) / messages
+	r.LogBytesPerMessage = float64(s.logBytes-before.logBytes) / messages
+	r.CoresUsed = float64(s.cpu-before.cpu) / float64(r.Elapsed)
+	r.MessagesPerBatch = float64(r.Messages) / float64(max(1, s.batches-before.batches))
+	return r
+}
+
+// DefaultInFlight is the number of chains in flight with which both grains and
+// bare actors do well.
+func DefaultInFlight(_ int) int {
+	return 16_384
+}
+
+// validate fills in the defaults.
+func (c *GrainsConfig) validate() error {
+	c.Addresses = cmp.Or(c.Addresses, 1000)
+	c.Hops = cmp.Or(c.Hops, 4)
+	c.Payload = cmp.Or(c.Payload, 64)
+	c.States = max(0, cmp.Or(c.States, 1))
+	c.InFlight = cmp.Or(c.InFlight, DefaultInFlight(c.Addresses))
+	c.Warmup = cmp.Or(c.Warmup, time.Second)
+	c.Duration = cmp.Or(c.Duration, 3*time.Second)
+	for _, f := range []struct {
+		name        string
+		value       int64
+		least, most int64
+	}{
+		{"addresses", int64(c.Addresses), 1, 1e9},
+		{"hops", int64(c.Hops), 1, math.MaxUint16},
+		{"payload", int64(c.Payload), hopsBytes, 1 << 20},
+		{"state", int64(c.States), 0, 1000},
+		{"in-flight", int64(c.InFlight), 1, 1e8},
+		{"warmup", int64(c.Warmup), 0, math.MaxInt64},
+		{"duration", int64(c.Duration), 0, math.MaxInt64},
+	} {
+		if f.value < f.least || f.value > f.most {
+			return fmt.Errorf("%s: expected %d to %d, found %d", f.name, f.least, f.most, f.value)
+		}
+	}
+	return nil
+}
