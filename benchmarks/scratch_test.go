@@ -23,7 +23,7 @@ func TestScratch(t *testing.T) {
 	for _, n := range ints("N") {
 		for _, d := range ints("D") {
 			begin := time.Now()
-			rs, err := BareActorsSweep(t.Context(), ActorsConfig{Addresses: n, Drivers: d, Warmup: 700*time.Millisecond, Duration: 1500 * time.Millisecond}, ints("I")...)
+			rs, err := BareActorsSweep(t.Context(), ActorsConfig{Addresses: n, Drivers: d, Warmup: 700 * time.Millisecond, Duration: 1500 * time.Millisecond}, ints("I")...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -156,7 +156,7 @@ func TestExactlyOnceThroughACrashAtEveryStep(t *testing.T) {
 		for crashed := true; crashed; steps++ {
 			crashed = crashTwice(t, seed, steps+1)
 		}
-		if steps < 20 {
+		if steps < 15 {
 			t.Fatalf("seed %d: only %d steps", seed, steps)
 		}
 	}

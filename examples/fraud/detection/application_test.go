@@ -1,6 +1,7 @@
 package detection_test
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -169,6 +170,30 @@ func TestApplication(t *testing.T) {
 		app.wantNoState(t, detection.Transactions.At(e.ID))
 		app.wantNoState(t, detection.Counts.At(e.Transaction.Account))
 		app.wantNoState(t, detection.Merchants.At(e.Transaction.Merchant))
+	}
+}
+
+// The figures that the README shows.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t, detection.Config{ScoringURL: newScoringURL(t, scoring.Config{Seed: 1})})
+	var got []detection.Verdict
+	for i := range 4 {
+		id := "tx-" + strconv.Itoa(i+1)
+		tx := detection.Transaction{Account: "alice", Merchant: "globex", AmountCents: 99_900}
+		app.send(t, clientType.At(id), detection.Transactions.At(id), detection.TransactionType.Of(tx))
+		app.advance(t, 0)
+		app.send(t, functions.Address{}, detection.Counts.At("alice"), detection.ConfirmationType.Of(detection.Confirmation{Transaction: id}))
+		got = append(got, app.replies[id]...)
+	}
+	want := []detection.Verdict{
+		{Transaction: "tx-1", FraudProbability: 0.059},
+		{Transaction: "tx-2", FraudProbability: 0.219},
+		{Transaction: "tx-3", FraudProbability: 0.557, Alert: true},
+		{Transaction: "tx-4", FraudProbability: 0.849, Alert: true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
