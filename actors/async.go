@@ -57,38 +57,29 @@ func decodeAsync(b []byte) (name string, metadata functions.Message, err error) 
 // startAsync runs on the committer once the work is durable.
 func (e *Engine) startAsync(a asyncStart) {
 	e.asyncRunning.Add(1)
-	e.env.Dispatcher.Go("async "+a.name, func() {
-		defer e.asyncRunning.Add(-1)
-		result := e.runAsync(a)
-		e.deliverAsync(a.key, a.self, result)
-	})
+	e.env.Dispatcher.Go("async "+a.name, func() { e.runAsync(a) })
 }
 
-func (e *Engine) runAsync(a asyncStart) (r functions.AsyncResult) {
-	returned := false
+// runAsync does the work and sends its outcome to the grain, also after a panic
+// or a runtime.Goexit.
+func (e *Engine) runAsync(a asyncStart) {
+	var value functions.Message
+	err := errGoexit
 	defer func() {
-		if p := recover(); p != nil || !returned {
-			err := fmt.Errorf("panic: %v", p)
-			if p == nil {
-				err = errGoexit
-			}
-			r = functions.NewAsyncResult(a.name, a.metadata, functions.Message{}, err)
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
 		}
+		// When the node stops, the next start says that the outcome is unknown.
+		if err == nil || e.asyncContext.Err() == nil {
+			e.deliverAsync(a.key, a.self, functions.NewAsyncResult(a.name, a.metadata, value, err))
+		}
+		e.asyncRunning.Add(-1)
 	}()
-	value, err := a.work(e.asyncContext)
-	returned = true
-	if e.asyncContext.Err() != nil && err != nil {
-		// The node stops: whether the work was done is for the next start to say.
-		return functions.AsyncResult{}
-	}
-	return functions.NewAsyncResult(a.name, a.metadata, value, err)
+	value, err = a.work(e.asyncContext)
 }
 
 // deliverAsync sends the outcome to the grain in the transaction that settles it.
 func (e *Engine) deliverAsync(key []byte, self functions.Address, r functions.AsyncResult) {
-	if r.Name == "" && r.Status == 0 {
-		return
-	}
 	tx := &persistence.Transaction{
 		Rows: []persistence.Row{{Key: key, Delete: true}},
 		Sends: []*persistence.Message{{

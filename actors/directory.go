@@ -114,15 +114,12 @@ func (w *worker) load() {
 	grains := w.toLoad
 	w.toLoad = nil
 	w.engine.background("load", func() {
-		loaded := make([]loadedGrain, len(grains))
+		events := make([]func(*worker), len(grains))
 		for i, g := range grains {
-			loaded[i] = w.engine.read(g)
+			l := w.engine.read(g)
+			events[i] = func(w *worker) { w.loaded(&l) }
 		}
-		w.post(func(w *worker) {
-			for i := range loaded {
-				w.loaded(&loaded[i])
-			}
-		})
+		w.post(events...) // one event a grain: user code may take the worker away in each
 	})
 }
 

@@ -67,9 +67,15 @@ func (q *egressQueues) open(sinks map[functions.TypeName]Sink) error {
 		q.byName[name] = &egressQueue{engine: q.engine, name: name, sink: sink, behind: true}
 	}
 	for name, eq := range q.byName {
-		eq.task = q.engine.env.Dispatcher.Start("egress "+string(name), eq.step)
+		eq.task = q.engine.task("egress "+string(name), eq.step)
 	}
 	return nil
+}
+
+func (q *egressQueues) wake() {
+	for _, eq := range q.byName {
+		eq.task.Wake()
+	}
 }
 
 func positionKey(name functions.TypeName) []byte {

@@ -124,6 +124,7 @@ type Engine struct {
 
 	lock    sync.Mutex
 	started bool
+	running atomic.Bool
 	closing bool
 	timers  map[string]environment.Timer
 	failure chan error
@@ -255,15 +256,23 @@ func (e *Engine) Start() error {
 		return errors.Join(err, e.queues.close(), e.journal.Close())
 	}
 	for i, w := range e.workers {
-		w.task = e.env.Dispatcher.Start(fmt.Sprintf("worker %d", i), w.step)
+		w.task = e.task(fmt.Sprintf("worker %d", i), w.step)
 	}
 	e.started = true
+	e.running.Store(true)
+	e.room()
+	e.queues.wake()
 	e.watchdog.start()
 	e.every("sweep", max(e.opts.IdleAfter/sweeps, time.Millisecond), e.sweep)
 	if err := e.countQuarantined(); err != nil {
 		return err
 	}
 	return e.settleAsync()
+}
+
+// task starts a task whose steps do nothing before all tasks are known.
+func (e *Engine) task(name string, step func() bool) environment.Task {
+	return e.env.Dispatcher.Start(name, func() bool { return e.running.Load() && step() })
 }
 
 func (e *Engine) sweep() {
@@ -294,15 +303,18 @@ func (e *Engine) countQuarantined() error {
 
 // every calls f at an interval until the engine closes.
 func (e *Engine) every(name string, d time.Duration, f func()) {
+	e.later(name, d, func() time.Duration { f(); return d })
+}
+
+// later calls f after a while, and again after what it returns, until the engine
+// closes.
+func (e *Engine) later(name string, d time.Duration, f func() time.Duration) {
 	e.lock.Lock()
 	defer e.lock.Unlock()
 	if e.closing {
 		return
 	}
-	e.timers[name] = e.env.Clock.AfterFunc(d, func() {
-		f()
-		e.every(name, d, f)
-	})
+	e.timers[name] = e.env.Clock.AfterFunc(d, func() { e.later(name, f(), f) })
 }
 
 // deliver queues messages with their targets' workers. It runs under the

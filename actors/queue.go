@@ -25,9 +25,9 @@ func (q *queue) push(m *persistence.Message) {
 	q.mu.Unlock()
 }
 
-func (q *queue) post(ev func(*worker)) {
+func (q *queue) post(events ...func(*worker)) {
 	q.mu.Lock()
-	q.events = append(q.events, ev)
+	q.events = append(q.events, events...)
 	q.mu.Unlock()
 }
 

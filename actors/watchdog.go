@@ -18,6 +18,7 @@ type watchdog struct {
 // since then the invocation may only be waiting for its turn.
 const (
 	lookEvery   = 5 * time.Millisecond
+	lookRarely  = 50 * time.Millisecond // while nothing runs
 	rescueAt    = 16
 	lookIdle    = 4
 	lookCrowded = 1
@@ -32,17 +33,21 @@ type looks struct {
 
 func (d *watchdog) start() {
 	d.seen = make([]looks, len(d.engine.workers))
-	d.engine.every("watchdog", lookEvery, d.look)
+	d.engine.later("watchdog", lookEvery, d.look)
 }
 
-func (d *watchdog) look() {
-	weight := lookIdle
+// look returns when to look again: an idle node is not worth many looks.
+func (d *watchdog) look() time.Duration {
+	next, weight := lookRarely, lookIdle
 	if d.isCrowded() {
 		weight = lookCrowded
 	}
 	for i, w := range d.engine.workers {
 		owner, running := w.owner.Load(), w.running.Load()
 		seen := &d.seen[i]
+		if running != seen.running || owner&1 == 1 {
+			next = lookEvery
+		}
 		if owner&1 == 0 || running != seen.running {
 			*seen = looks{running: running}
 			continue
@@ -54,6 +59,7 @@ func (d *watchdog) look() {
 			w.rescue(owner)
 		}
 	}
+	return next
 }
 
 // isCrowded reports whether goroutines have to wait for a processor.

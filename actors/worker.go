@@ -57,8 +57,9 @@ const (
 	stepMessages       = 1024
 )
 
-func (w *worker) post(ev func(*worker)) {
-	w.queue.post(ev)
+// post queues events. An event ends with whatever may run user code.
+func (w *worker) post(events ...func(*worker)) {
+	w.queue.post(events...)
 	w.task.Wake()
 }
 

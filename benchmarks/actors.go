@@ -44,15 +44,18 @@ type ActorsResult struct {
 	MessagesPerSecond float64       `json:"messages_per_second"`
 	AllocsPerMessage  float64       `json:"allocs_per_message"`
 	// CoresUsed is how many cores the process had on average, 0 if that is not
-	// known. Less than the machine has means that others were at work on it, and
-	// that the figures say little.
+	// known. Less than the machine has means that others were at work on it.
 	CoresUsed float64 `json:"cores_used"`
+	// MessagesPerCoreSecond is messages per second of one core's time. On a
+	// machine that is shared it says more than MessagesPerSecond. 0 if CoresUsed
+	// is.
+	MessagesPerCoreSecond float64 `json:"messages_per_core_second"`
 }
 
 // String shows the result on one line.
 func (r ActorsResult) String() string {
-	return fmt.Sprintf("addresses=%d in_flight=%d drivers=%d: %.3f M messages/s, %.2f allocations a message, %.1f cores used",
-		r.Addresses, r.InFlight, r.Drivers, r.MessagesPerSecond/1e6, r.AllocsPerMessage, r.CoresUsed)
+	return fmt.Sprintf("addresses=%d in_flight=%d drivers=%d: %.3f M messages/s, %.2f allocations a message, %.1f cores used (%.3f M per core and second)",
+		r.Addresses, r.InFlight, r.Drivers, r.MessagesPerSecond/1e6, r.AllocsPerMessage, r.CoresUsed, r.MessagesPerCoreSecond/1e6)
 }
 
 // BareActors measures messages between Proto.Actor actors, with its default

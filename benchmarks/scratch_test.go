@@ -28,7 +28,7 @@ func TestScratch(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, r := range rs {
-				fmt.Println(r, "per core", int(r.MessagesPerSecond/r.CoresUsed/1000), "k")
+				fmt.Println(r)
 			}
 			fmt.Println("took", time.Since(begin).Round(time.Millisecond))
 		}

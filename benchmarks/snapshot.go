@@ -32,7 +32,10 @@ func (s snapshot) since(before snapshot) ActorsResult {
 	r := ActorsResult{Messages: s.messages - before.messages, Elapsed: s.at.Sub(before.at)}
 	r.MessagesPerSecond = float64(r.Messages) / r.Elapsed.Seconds()
 	r.AllocsPerMessage = float64(s.mallocs-before.mallocs) / float64(max(1, r.Messages))
-	r.CoresUsed = float64(s.cpu-before.cpu) / float64(r.Elapsed)
+	if cpu := s.cpu - before.cpu; cpu > 0 {
+		r.CoresUsed = float64(cpu) / float64(r.Elapsed)
+		r.MessagesPerCoreSecond = float64(r.Messages) / cpu.Seconds()
+	}
 	return r
 }
 

@@ -169,8 +169,8 @@ func (j *Journal) Start() {
 	j.commit.next = next
 	j.commit.open.Store(uint64(next))
 	d := j.opts.Environment.Dispatcher
+	j.materializeTask = d.Start("materialize", j.materializeStep) // the committer wakes it
 	j.commitTask = d.Start("commit", j.commitStep)
-	j.materializeTask = d.Start("materialize", j.materializeStep)
 	j.materializer.arm(j)
 }
 

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -53,6 +54,13 @@ func write(t *testing.T, path, content string) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -148,7 +156,7 @@ func TestForeignContentIsLeftAlone(t *testing.T) {
 func TestOpenRefusesWhatItDidNotWrite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		break_ func(t *testing.T, path string)
+		damage func(t *testing.T, path string)
 		want   string
 	}{
 		"shorter": {
@@ -170,11 +178,11 @@ func TestOpenRefusesWhatItDidNotWrite(t *testing.T) {
 			"the file was changed or replaced",
 		},
 		"gone": {
-			func(t *testing.T, path string) { os.Remove(path) },
+			func(t *testing.T, path string) { remove(t, path) },
 			"does not exist, but 136 bytes were written",
 		},
 		"directory": {
-			func(t *testing.T, path string) { os.Remove(path); os.Mkdir(path, 0o700) },
+			func(t *testing.T, path string) { remove(t, path); write(t, path+"/x", "") },
 			"is not a regular file",
 		},
 	} {
@@ -186,11 +194,11 @@ func TestOpenRefusesWhatItDidNotWrite(t *testing.T) {
 			}
 			position := deliver(t, e, threeRecords[:2]...)
 			e.Close()
-			c.break_(t, path)
+			c.damage(t, path)
 			before, _ := os.ReadFile(path)
 			mustSay(t, e.Open(position), path, c.want)
 			after, _ := os.ReadFile(path)
-			if string(before) != string(after) {
+			if !bytes.Equal(before, after) {
 				t.Errorf("the file was changed from %q to %q", before, after)
 			}
 		})
@@ -281,10 +289,10 @@ func TestLargeDelivery(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := machine{}
-	for i := range 40 {
+	for i := range 12 {
 		text := strings.Repeat("x", 200_000)
-		if i == 20 {
-			text = strings.Repeat("y", 9*maxWrite)
+		if i == 6 {
+			text = strings.Repeat("y", 5*maxWrite)
 		}
 		m.records = append(m.records, record(persistence.Sequence(i+1), "k", functions.String.Of(text)))
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"runtime"
 	"time"
@@ -67,6 +66,9 @@ func Grains(ctx context.Context, start StartNode, dir string, cfg GrainsConfig) 
 }
 
 func (c *chains) measure(ctx context.Context, e *actors.Engine) (GrainsResult, error) {
+	if err := c.activate(ctx, e); err != nil {
+		return GrainsResult{}, err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -144,22 +146,13 @@ func (c *GrainsConfig) validate() error {
 	c.InFlight = cmp.Or(c.InFlight, DefaultInFlight(c.Addresses))
 	c.Warmup = cmp.Or(c.Warmup, time.Second)
 	c.Duration = cmp.Or(c.Duration, 3*time.Second)
-	for _, f := range []struct {
-		name        string
-		value       int64
-		least, most int64
-	}{
-		{"addresses", int64(c.Addresses), 1, 1e9},
-		{"hops", int64(c.Hops), 1, math.MaxUint16},
-		{"payload", int64(c.Payload), hopsBytes, 1 << 20},
-		{"state", int64(c.States), 0, 1000},
-		{"in-flight", int64(c.InFlight), 1, 1e8},
-		{"warmup", int64(c.Warmup), 0, math.MaxInt64},
-		{"duration", int64(c.Duration), 0, math.MaxInt64},
-	} {
-		if f.value < f.least || f.value > f.most {
-			return fmt.Errorf("%s: expected %d to %d, found %d", f.name, f.least, f.most, f.value)
-		}
-	}
-	return nil
+	return errors.Join(
+		inRange("addresses", c.Addresses, 1, 100_000_000),
+		inRange("hops", c.Hops, 1, math.MaxUint16),
+		inRange("payload", c.Payload, hopsBytes, 1<<20),
+		inRange("state", c.States, 0, 1000),
+		inRange("in-flight", c.InFlight, runtime.GOMAXPROCS(0), 100_000_000),
+		inRange("warmup", c.Warmup, 0, time.Hour),
+		inRange("duration", c.Duration, time.Millisecond, time.Hour),
+	)
 }

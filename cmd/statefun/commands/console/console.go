@@ -2,6 +2,7 @@ package console
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,4 +56,21 @@ func (c *Console) Confirm(question string) bool {
 	}
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return answer == "y" || answer == "yes"
+}
+
+// PrintJSON writes JSON text on lines of its own, indented if Out is a terminal.
+func (c *Console) PrintJSON(text []byte) error {
+	var b bytes.Buffer
+	var err error
+	if IsTerminal(c.Out) {
+		err = json.Indent(&b, text, "", "  ")
+	} else {
+		err = json.Compact(&b, text)
+	}
+	if err != nil {
+		return fmt.Errorf("not JSON: %w", err)
+	}
+	b.WriteByte('\n')
+	_, err = b.WriteTo(c.Out)
+	return err
 }

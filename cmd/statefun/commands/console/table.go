@@ -1,6 +1,10 @@
 package console
 
 import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -50,21 +54,28 @@ func (t *Table) Print() { t.console.Printf("%s\n", t.writer.Render()) }
 func cells(in []string) table.Row {
 	out := make(table.Row, len(in))
 	for i, s := range in {
-		out[i] = s
+		out[i] = Clean(s)
 	}
 	return out
 }
 
-// Paint returns functions that make text bold and red on a terminal, and leave it
-// alone elsewhere.
-func (c *Console) Paint() (bold, red func(string) string) {
-	if !IsTerminal(c.Out) {
-		same := func(s string) string { return s }
-		return same, same
+// Clean shows what would move the cursor or change colours as Go writes it in
+// strings: what others sent must not play with the terminal.
+func Clean(s string) string {
+	if strings.IndexFunc(s, isHidden) < 0 && utf8.ValidString(s) {
+		return s
 	}
-	return paint(text.Bold), paint(text.FgRed)
+	quoted := strconv.Quote(s)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
-func paint(color text.Color) func(string) string {
-	return func(s string) string { return color.Sprint(s) }
+func isHidden(r rune) bool { return !strconv.IsPrint(r) }
+
+// CleanLines is Clean for text of several lines.
+func CleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = Clean(strings.ReplaceAll(lines[i], "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
 }

@@ -1,0 +1,144 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+)
+
+// runner is the command that runs a node.
+type runner struct {
+	console *console.Console
+	program Program
+	level   string
+	format  string
+}
+
+func runCommand(c *console.Console, p Program) *cobra.Command {
+	r := &runner{console: c, program: p}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a node in the foreground",
+		Long: `Runs a node until Ctrl-C or SIGTERM; then it takes nothing more from outside, ends
+what is under way, and stops. A second Ctrl-C stops at once. Nothing that was
+accepted is lost either way, nor by kill -9: the next start goes on with it.
+
+It logs to standard error. Unless GOGC is set, it runs with GOGC=400.
+
+` + exit.Help,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			logger, err := r.logger(cmd)
+			if err == nil {
+				err = exit.With(exit.Usage, r.program.Check())
+			}
+			if err != nil {
+				return err
+			}
+			return r.run(cmd.Context(), logger)
+		},
+	}
+	if p.Configure != nil {
+		p.Configure(cmd)
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.level, "log-level", "info", "least `level` to log: debug, info, warn or error")
+	f.StringVar(&r.format, "log-format", "text", "`format` of the log: text or json")
+	f.SortFlags = false
+	return cmd
+}
+
+// logger is what the flags ask for, nil if they do not and the application has
+// one of its own.
+func (r *runner) logger(cmd *cobra.Command) (*slog.Logger, error) {
+	l, err := newLogger(r.console.Err, r.level, r.format)
+	if f := cmd.Flags(); err == nil && r.program.OwnLogger && !f.Changed("log-level") && !f.Changed("log-format") {
+		return nil, nil
+	}
+	return l, err
+}
+
+func newLogger(to io.Writer, level, format string) (*slog.Logger, error) {
+	var o slog.HandlerOptions
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, exit.Usagef("--log-level: expected debug, info, warn or error, found %q", level)
+	}
+	o.Level = l
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(to, &o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(to, &o)), nil
+	}
+	return nil, exit.Usagef("--log-format: expected text or json, found %q", format)
+}
+
+func (r *runner) run(ctx context.Context, logger *slog.Logger) error {
+	tuneCollector()
+	r.console.Printf("starting\n") // recovery may take a moment
+	node, err := r.program.Start(ctx, logger)
+	if err != nil {
+		return explain(err)
+	}
+	r.greet(node)
+	select {
+	case <-ctx.Done():
+	case err := <-node.Failed():
+		return errors.Join(err, node.Close())
+	}
+	r.console.Printf("draining: nothing more comes in, what is under way ends (Ctrl-C again stops at once)\n")
+	if err := node.Drain(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	r.console.Printf("stopped\n")
+	return nil
+}
+
+// greet says what runs where.
+func (r *runner) greet(n Node) {
+	c := r.console
+	before := "with what was there before"
+	if n.Created() {
+		before = "new"
+	}
+	c.Printf("application  %s\n", console.Clean(n.Name()))
+	c.Printf("data         %s (%s)\n", n.DataDir(), before)
+	if url := n.URL(); url != "" {
+		c.Printf("listening    %s\n", url)
+	} else {
+		c.Printf("listening    nowhere\n")
+	}
+	if fs := r.program.Functions; len(fs) > 0 {
+		c.Printf("functions    %s\n", strings.Join(fs, ", "))
+	} else {
+		c.Printf("functions    none: this program has no functions of its own\n")
+	}
+	c.Printf("running, Ctrl-C drains and stops\n")
+}
+
+// explain adds what to do about an error.
+func explain(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &advised{err, "another process listens there; choose another place with --http"}
+	}
+	return err
+}
+
+// advised is an error with advice.
+type advised struct {
+	error
+	advice string
+}
+
+func (a *advised) Unwrap() error { return a.error }
+
+func (a *advised) Error() string { return a.error.Error() + " (" + a.advice + ")" }

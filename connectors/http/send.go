@@ -1,0 +1,218 @@
+package http
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/jsonview"
+	"github.com/statefun-go/statefun/functions"
+)
+
+// MaxKeyBytes is the longest Idempotency-Key.
+const MaxKeyBytes = 1 << 10
+
+// sender takes messages in.
+type sender struct {
+	ingress Ingress
+	bodies  bodies
+	types   *jsonview.Types
+
+	callTimeout, maxCallTimeout time.Duration
+	writeTimeout                time.Duration
+}
+
+// request is a message and what its sender wants.
+type request struct {
+	to      functions.Address
+	message functions.Message
+	key     string // empty: none
+	call    bool
+	timeout time.Duration
+}
+
+// serve handles PUT and POST of an address. It returns the status that it
+// answered with.
+func (s *sender) serve(w http.ResponseWriter, r *http.Request, typ, rest string) (int, error) {
+	f, err := s.function(typ)
+	if err != nil {
+		return 0, err
+	}
+	q, isJSON, err := s.head(r, f, rest)
+	if err != nil {
+		return 0, err
+	}
+	body, done, err := s.bodies.read(r)
+	defer done()
+	if err != nil {
+		return 0, err
+	}
+	if isJSON && !json.Valid(body) {
+		return 0, refuse(http.StatusBadRequest, "the body is not JSON, as its Content-Type says")
+	}
+	q.message.Value = body
+	if q.call {
+		return s.call(w, r, &q)
+	}
+	if err := s.send(r.Context(), &q); err != nil {
+		return 0, err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return http.StatusAccepted, nil
+}
+
+// function finds the function of the encoded name.
+func (s *sender) function(escaped string) (*functions.Function, error) {
+	if f, ok := s.ingress.Function(functions.TypeName(escaped)); ok {
+		return f, nil
+	}
+	t, err := decodeType(escaped)
+	if err != nil {
+		return nil, err
+	}
+	f, ok := s.ingress.Function(t)
+	if !ok {
+		return nil, unknownFunction(t)
+	}
+	return f, nil
+}
+
+func unknownFunction(t functions.TypeName) error {
+	return refuse(http.StatusNotFound, "unknown function %s", t)
+}
+
+// head reads all but the body.
+func (s *sender) head(r *http.Request, f *functions.Function, rest string) (q request, isJSON bool, err error) {
+	if q.to, err = decodeAddress(f.Type, rest); err != nil {
+		return q, false, err
+	}
+	if q.message.Type, isJSON, err = messageType(r.Header, f); err != nil {
+		return q, false, err
+	}
+	if q.key, err = idempotencyKey(r.Header); err != nil {
+		return q, false, err
+	}
+	q.call, q.timeout, err = s.query(r.URL.RawQuery)
+	return q, isJSON, err
+}
+
+func idempotencyKey(header http.Header) (string, error) {
+	values := header["Idempotency-Key"]
+	if len(values) == 0 {
+		return "", nil
+	}
+	key := values[0]
+	switch {
+	case len(values) > 1:
+		return "", refuse(http.StatusBadRequest, "%d Idempotency-Keys, expected one", len(values))
+	case key == "" || len(key) > MaxKeyBytes:
+		return "", refuse(http.StatusBadRequest, "Idempotency-Key of %d bytes, expected 1 to %d", len(key), MaxKeyBytes)
+	case !utf8.ValidString(key):
+		return "", refuse(http.StatusBadRequest, "the Idempotency-Key is not valid UTF-8")
+	}
+	return key, nil
+}
+
+// query reads ?call&timeout=5s.
+func (s *sender) query(raw string) (call bool, timeout time.Duration, err error) {
+	switch raw {
+	case "":
+		return false, 0, nil
+	case "call", "call=":
+		return true, s.callTimeout, nil
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return false, 0, refuse(http.StatusBadRequest, "malformed query: %v", err)
+	}
+	for name, all := range values {
+		if (name != "call" && name != "timeout") || len(all) != 1 {
+			return false, 0, refuse(http.StatusBadRequest, "parameter %q, expected call and timeout, each at most once", clip(name))
+		}
+	}
+	if !values.Has("call") {
+		return false, 0, refuse(http.StatusBadRequest, "timeout without call: only who waits for a reply needs one")
+	}
+	timeout, err = s.timeout(values)
+	return true, timeout, err
+}
+
+func (s *sender) timeout(values url.Values) (time.Duration, error) {
+	if !values.Has("timeout") {
+		return s.callTimeout, nil
+	}
+	text := values.Get("timeout")
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > s.maxCallTimeout {
+		return 0, refuse(http.StatusBadRequest, "timeout %q, expected a duration such as 5s or 500ms, at most %v", clip(text), s.maxCallTimeout)
+	}
+	return d, nil
+}
+
+func (s *sender) send(ctx context.Context, q *request) error {
+	if q.key == "" {
+		return s.ingress.Send(ctx, q.to, q.message)
+	}
+	a, err := s.ingress.SendOnce(ctx, q.key, q.to, q.message)
+	return cmpAnswer(a, err)
+}
+
+// cmpAnswer returns the error that an answer is, if it is one.
+func cmpAnswer(a actors.Answer, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case a.Conflict:
+		return refuse(http.StatusUnprocessableEntity, "the Idempotency-Key was used before with another body, type or query: use a new key for a new message")
+	case a.Failure != "":
+		return refuse(http.StatusInternalServerError, "the message was quarantined: %s", a.Failure)
+	}
+	return nil
+}
+
+// call sends and answers with the reply.
+func (s *sender) call(w http.ResponseWriter, r *http.Request, q *request) (int, error) {
+	control := http.NewResponseController(w)
+	// Reading is over: while we wait the connection may be silent.
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), q.timeout)
+	defer cancel()
+	a, err := s.wait(ctx, q)
+	if err := control.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
+		return 0, err
+	}
+	if err := cmpAnswer(a, err); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return 0, refuse(http.StatusGatewayTimeout, "no reply within %v; the message stays accepted", q.timeout)
+		}
+		return 0, err
+	}
+	s.reply(w, r, a.Message)
+	return http.StatusOK, nil
+}
+
+func (s *sender) wait(ctx context.Context, q *request) (actors.Answer, error) {
+	if q.key == "" {
+		return s.ingress.Call(ctx, q.to, q.message)
+	}
+	return s.ingress.CallOnce(ctx, q.key, q.to, q.message)
+}
+
+func (s *sender) reply(w http.ResponseWriter, r *http.Request, m functions.Message) {
+	if wantsJSON(r.Header) {
+		if shown, ok := s.types.Append(nil, m.Type, m.Value); ok {
+			w.Header()["Content-Type"] = contentTypeJSON
+			_, _ = w.Write(shown)
+			return
+		}
+	}
+	setType(w.Header(), m.Type)
+	_, _ = w.Write(m.Value)
+}
