@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -32,16 +33,17 @@ type driver struct {
 
 // Receive implements actor.Actor.
 func (c *counter) Receive(ctx actor.Context) {
-	m, ok := ctx.Message().(*chain)
-	if !ok {
-		return
+	switch m := ctx.Message().(type) {
+	case *chain:
+		c.n++
+		if m.hops--; m.hops == 0 {
+			m.finished <- m
+			return
+		}
+		ctx.Send(m.target(c.pids), m)
+	case *sync.WaitGroup:
+		m.Done()
 	}
-	c.n++
-	if m.hops--; m.hops == 0 {
-		m.finished <- m
-		return
-	}
-	ctx.Send(m.target(c.pids), m)
 }
 
 // target picks the actor of the next hop (xorshift).

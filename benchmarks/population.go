@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,7 +30,23 @@ func spawn(n int) *actors {
 		c.pids = all.pids
 		all.pids[i] = root.Spawn(actor.PropsFromProducer(func() actor.Actor { return c }))
 	}
+	all.wake()
 	return all
+}
+
+// wake sends each actor a first message and waits until all have had it. What
+// happens only once (a PID finds its process, say) is over then: chains would take
+// long to get everywhere.
+func (a *actors) wake() {
+	const together = 1000
+	for some := range slices.Chunk(a.pids, together) {
+		awake := new(sync.WaitGroup)
+		awake.Add(len(some))
+		for _, pid := range some {
+			a.root.Send(pid, awake)
+		}
+		awake.Wait()
+	}
 }
 
 // measure runs chains for the warm-up and the duration of cfg.

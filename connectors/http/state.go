@@ -70,7 +70,7 @@ func (v *viewer) list(w http.ResponseWriter, a functions.Address) error {
 	if _, known := v.states.Function(a.Type); !known && len(values) == 0 {
 		return unknownFunction(a.Type)
 	}
-	return writeJSON(w, StateList{a, stateInfos(values)})
+	return writeJSON(w, v.writeTimeout, StateList{a, stateInfos(values)})
 }
 
 func (v *viewer) show(w http.ResponseWriter, r *http.Request, a functions.Address, name string) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -17,8 +16,9 @@ type event struct {
 	Output  string
 }
 
-// summary counts tests and keeps the output of those not yet known to pass. It
-// is an io.Writer of events, and writes what is worth reading to out.
+// summary counts tests and keeps their output until it is known whether their
+// package passes. It is an io.Writer of events, and writes what is worth reading
+// to out.
 type summary struct {
 	out     io.Writer
 	partial []byte // of a line
@@ -30,9 +30,16 @@ type summary struct {
 
 // packageRun is a package whose tests are not all done.
 type packageRun struct {
-	order  []string            // tests with output, in order of appearance; "" is the package
-	output map[string][]string // by test
-	failed bool                // one of its tests
+	own    strings.Builder     // output that is no test's
+	tests  []*testRun          // in order of appearance; one more for each -count
+	open   map[string]*testRun // those that run, by name
+	failed bool                // one of them
+}
+
+// testRun is one run of a test.
+type testRun struct {
+	output strings.Builder
+	well   bool // it passed or was skipped
 }
 
 func newSummary(out io.Writer) *summary {
@@ -63,75 +70,85 @@ func (s *summary) line(line []byte) {
 		fmt.Fprint(s.out, e.Output) // of the compiler
 		return
 	}
-	r := s.run(e.Package)
-	switch {
-	case e.Action == "output":
-		r.add(e.Test, e.Output)
-	case e.Test == "":
-		s.endPackage(e, r)
-	default:
-		s.endTest(e, r)
+	p := s.open(e.Package)
+	if e.Test == "" {
+		s.packageEvent(e, p)
+	} else {
+		s.testEvent(e, p)
 	}
 }
 
-func (s *summary) run(name string) *packageRun {
-	r := s.running[name]
-	if r == nil {
-		r = &packageRun{output: map[string][]string{}}
-		s.running[name] = r
+func (s *summary) open(name string) *packageRun {
+	p := s.running[name]
+	if p == nil {
+		p = &packageRun{open: map[string]*testRun{}}
+		s.running[name] = p
 	}
-	return r
+	return p
 }
 
-func (r *packageRun) add(test, output string) {
-	if strings.HasPrefix(output, "=== ") {
-		return // RUN, PAUSE, CONT, NAME
-	}
-	if r.output[test] == nil {
-		r.order = append(r.order, test)
-	}
-	r.output[test] = append(r.output[test], output)
-}
-
-func (s *summary) endTest(e event, r *packageRun) {
+func (s *summary) testEvent(e event, p *packageRun) {
+	t := p.test(e.Test)
 	switch e.Action {
+	case "output":
+		if !strings.HasPrefix(e.Output, "=== ") { // RUN, PAUSE, CONT, NAME
+			t.output.WriteString(e.Output)
+		}
+		return
 	case "pass":
 		s.passed++
-		r.drop(e.Test)
+		t.well = true
 	case "skip":
-		s.skipped = append(s.skipped, e.Package+" "+e.Test+": "+strings.TrimSpace(r.output[e.Test][0]))
-		r.drop(e.Test)
+		reason, _, _ := strings.Cut(strings.TrimSpace(t.output.String()), "\n")
+		s.skipped = append(s.skipped, e.Package+" "+e.Test+": "+reason)
+		t.well = true
 	case "fail":
 		s.failed++
-		r.failed = true
+		p.failed = true
+	default: // run, pause, cont
+		return
 	}
+	delete(p.open, e.Test)
 }
 
-func (r *packageRun) drop(test string) {
-	delete(r.output, test)
-	r.order = slices.DeleteFunc(r.order, func(t string) bool { return t == test })
+func (p *packageRun) test(name string) *testRun {
+	t := p.open[name]
+	if t == nil {
+		t = &testRun{}
+		p.open[name] = t
+		p.tests = append(p.tests, t)
+	}
+	return t
 }
 
-// endPackage prints the package's own line, and before it, if the package failed,
-// the output of every test that did not end well: failed, or never ended.
-func (s *summary) endPackage(e event, r *packageRun) {
-	own := r.output[""]
+func (s *summary) packageEvent(e event, p *packageRun) {
 	switch e.Action {
+	case "output":
+		p.own.WriteString(e.Output)
+		return
 	case "pass", "skip": // skip: a package without tests
-		fmt.Fprint(s.out, own[len(own)-1])
+		own := strings.TrimSuffix(p.own.String(), "\n")
+		fmt.Fprintln(s.out, own[strings.LastIndexByte(own, '\n')+1:])
 	case "fail":
-		if !r.failed {
+		for _, t := range p.tests {
+			if p.explains(t) {
+				fmt.Fprint(s.out, t.output.String())
+			}
+		}
+		fmt.Fprint(s.out, p.own.String())
+		if !p.failed {
 			s.failed++ // it did not build, its TestMain failed, it ran out of time
 		}
-		r.drop("")
-		for _, test := range r.order {
-			fmt.Fprint(s.out, strings.Join(r.output[test], ""))
-		}
-		fmt.Fprint(s.out, strings.Join(own, ""))
 	default: // start
 		return
 	}
 	delete(s.running, e.Package)
+}
+
+// explains reports whether a test's output may tell why its package failed. What
+// the process itself prints is attributed to whichever test happens to run.
+func (p *packageRun) explains(t *testRun) bool {
+	return !t.well || !p.failed || strings.Contains(t.output.String(), "WARNING: DATA RACE")
 }
 
 // finish writes the closing line and reports whether all is well.

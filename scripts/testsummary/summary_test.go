@@ -83,6 +83,27 @@ func TestSummary(t *testing.T) {
 			},
 			want: "last words\nFAIL\tm/b\t0.1s\n1 passed, 1 failed, 0 skipped\n",
 		},
+		"a race outside of any test": {
+			events: []event{
+				{"output", "m/b", "TestOne", "WARNING: DATA RACE\n"},
+				{"output", "m/b", "TestOne", "--- PASS: TestOne (0.00s)\n"},
+				{"pass", "m/b", "TestOne", ""},
+				{"output", "m/b", "", "FAIL\tm/b\t0.1s\n"},
+				{"fail", "m/b", "", ""},
+			},
+			want: "WARNING: DATA RACE\n--- PASS: TestOne (0.00s)\nFAIL\tm/b\t0.1s\n1 passed, 1 failed, 0 skipped\n",
+		},
+		"the second run fails": {
+			events: []event{
+				{"output", "m/b", "TestOne", "first\n"},
+				{"pass", "m/b", "TestOne", ""},
+				{"output", "m/b", "TestOne", "second\n"},
+				{"fail", "m/b", "TestOne", ""},
+				{"output", "m/b", "", "FAIL\tm/b\t0.1s\n"},
+				{"fail", "m/b", "", ""},
+			},
+			want: "second\nFAIL\tm/b\t0.1s\n1 passed, 1 failed, 0 skipped\n",
+		},
 		"it does not build": {
 			events: []event{
 				{"build-output", "", "", "b.go:3: undefined: x\n"},

@@ -1,0 +1,137 @@
+package actors
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// A backlog far beyond the window goes to disk and comes back in order, also
+// across a restart in the middle of it; neighbours do not wait for it.
+func TestABacklogSpillsAndDrainsInOrder(t *testing.T) {
+	const backlog = 10_000
+	last := functions.Value("last", functions.Int64)
+	hold := true
+	fn := &functions.Function{
+		Type: testType, States: []functions.State{last}, MaxAttempts: 1 << 30,
+		Handlers: []functions.Handler{
+			functions.On(functions.Int64, func(ctx functions.Context, n int64) error {
+				if hold && ctx.Self().ID == "hot" && n == 3 {
+					return fmt.Errorf("not yet")
+				}
+				was, _ := last.Get(ctx)
+				if n != was+1 {
+					return functions.Permanent(fmt.Errorf("%d after %d", n, was))
+				}
+				last.Set(ctx, n)
+				return nil
+			}),
+			functions.On(functions.String, func(ctx functions.Context, _ string) error {
+				n, _ := last.Get(ctx)
+				ctx.Reply(functions.Int64.Of(n))
+				return nil
+			}),
+		},
+	}
+	o := Options{
+		Functions: []*functions.Function{fn}, Workers: 1, FirstBackoff: time.Minute, LastBackoff: time.Minute,
+		Journal: persistence.Options{MaterializeEvery: 10 * time.Millisecond},
+	}
+	within(t, o, func(n *node) {
+		sendTo := func(from, to int64) {
+			var out []Outgoing
+			for i := from; i <= to; i++ {
+				out = append(out, Outgoing{at("hot"), functions.Int64.Of(i)})
+				if len(out) == 500 || i == to {
+					if err := n.SendAll(n.t.Context(), out); err != nil {
+						t.Fatal(err)
+					}
+					out = nil
+					pass(5 * time.Millisecond)
+				}
+			}
+		}
+		sendTo(1, backlog/2)
+		if held := n.Metrics().Held; held > 3*windowMessages {
+			t.Errorf("%d messages in memory", held)
+		}
+		n.send("cool", functions.Int64.Of(1))
+		if a := n.call("cool", text("get")); a.Message.Value[1] != 1 {
+			t.Errorf("got %+v", a)
+		}
+		n.restart()
+		sendTo(backlog/2+1, backlog)
+		hold = false
+		pass(10 * time.Minute)
+		got, err := functions.Int64.From(n.call("hot", text("get")).Message)
+		if err != nil || got != backlog {
+			t.Errorf("got %d, %v; quarantined: %v", got, err, n.quarantine())
+		}
+		pass(time.Minute)
+		if m := n.Metrics(); m.Held != 0 {
+			t.Errorf("%d messages are left in memory", m.Held)
+		}
+	})
+}
+
+// Grains beyond the limit are passivated and come back with their state.
+func TestPassivationKeepsState(t *testing.T) {
+	within(t, Options{Functions: []*functions.Function{counter()}, LiveGrains: 10, Workers: 1}, func(n *node) {
+		for round := range int64(3) {
+			for i := range 200 {
+				a, err := n.Call(n.t.Context(), functions.TypeName("test/counter").At(fmt.Sprint(i)), functions.Int64.Of(1))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, _ := functions.Int64.From(a.Message); got != round+1 {
+					t.Fatalf("round %d, id %d: got %d", round, i, got)
+				}
+			}
+			if live := n.Metrics().LiveGrains; live > 20 {
+				t.Errorf("%d live grains, the limit is 10", live)
+			}
+		}
+		pass(time.Minute + 2*n.opts.IdleAfter)
+		if live := n.Metrics().LiveGrains; live != 0 {
+			t.Errorf("%d live grains after a minute of silence", live)
+		}
+	})
+}
+
+// Every 10th start after a crash would be the last if one message kills the
+// process. After a few unclean starts in a row its attempts are counted durably.
+func TestAMessageThatKillsTheProcessIsQuarantined(t *testing.T) {
+	killed := make(map[string]int)
+	fn := one(nil, func(ctx functions.Context, s string) error {
+		killed[s]++
+		ctx.Reply(text(s))
+		return nil
+	})
+	within(t, Options{Functions: []*functions.Function{fn}, MaxAttempts: 3, UncleanStarts: 2}, func(n *node) {
+		// An attempt begins and the process ends: Abort, with the message pending.
+		for i := range 8 {
+			n.o.Functions = []*functions.Function{one(nil, func(_ functions.Context, s string) error {
+				if s == "killer" {
+					killed[s]++
+					<-n.stopped // as if the process were gone
+				}
+				return nil
+			})}
+			if err := n.Abort(); err != nil {
+				t.Fatal(err)
+			}
+			n.Engine = open(n.t, n.env, n.o)
+			if i == 0 {
+				n.send("x", text("killer"))
+			}
+			pass(time.Millisecond * 100)
+		}
+		q := n.quarantine()
+		if len(q) != 1 || q[0].Attempts != 3 {
+			t.Fatalf("begun %d times, quarantined: %+v", killed["killer"], q)
+		}
+	})
+}

@@ -1,0 +1,142 @@
+package http
+
+import (
+	"crypto/subtle"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// Access says who is let in. On a loopback address nothing has to be set.
+type Access struct {
+	// TLSCert and TLSKey are files in PEM. Set both or none.
+	TLSCert, TLSKey string
+	// TokenFile holds a secret that clients send as "Authorization: Bearer …". White
+	// space around it does not count.
+	TokenFile string
+	// Insecure lets everybody in who can reach the address, without asking.
+	Insecure bool
+}
+
+// MinTokenBytes is the shortest token.
+const MinTokenBytes = 16
+
+// check refuses to listen on an address that is open to others.
+func (a *Access) check(address string) error {
+	if (a.TLSCert == "") != (a.TLSKey == "") {
+		return fmt.Errorf("--tls-cert is %q and --tls-key is %q: set both or none", a.TLSCert, a.TLSKey)
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("address %q: %w; expected HOST:PORT", address, err)
+	}
+	if isLoopback(host) || a.TLSCert != "" || a.TokenFile != "" || a.Insecure {
+		return nil
+	}
+	return fmt.Errorf("%s is not a loopback address, so that others can reach it: set --tls-cert and --tls-key, or --token-file, or --insecure to let everybody in", address)
+}
+
+// isLoopback reports whether a host is this machine, by its name. The empty host
+// is every interface.
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func (a *Access) tlsConfig() (*tls.Config, error) {
+	if a.TLSCert == "" {
+		return nil, nil //nolint:nilnil // no TLS
+	}
+	pair, err := tls.LoadX509KeyPair(a.TLSCert, a.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", a.TLSCert, a.TLSKey, err)
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}, nil
+}
+
+// token reads the token file. Errors do not tell what is in it.
+func (a *Access) token() (string, error) {
+	if a.TokenFile == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(a.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if len(token) < MinTokenBytes {
+		return "", fmt.Errorf("--token-file %s: the token has %d bytes, expected at least %d", a.TokenFile, len(token), MinTokenBytes)
+	}
+	for _, c := range []byte(token) {
+		if c <= ' ' || c > '~' {
+			return "", fmt.Errorf("--token-file %s: the token has characters that a header cannot have, expected visible ASCII", a.TokenFile)
+		}
+	}
+	return token, nil
+}
+
+// guard decides about requests.
+type guard struct {
+	token     string // empty: none
+	localHost bool   // the Host must be this machine
+	origin    *http.CrossOriginProtection
+}
+
+// newGuard trusts whoever gets through the network, if it is loopback, except
+// browsers: a page of another site may make its visitor's browser write
+// (cross-origin), or read and write under a name of its own that resolves to
+// 127.0.0.1 (DNS rebinding). Its name shows in Origin and Host.
+func newGuard(a *Access) (*guard, error) {
+	token, err := a.token()
+	if err != nil {
+		return nil, err
+	}
+	return &guard{
+		token: token, localHost: token == "" && a.TLSCert == "" && !a.Insecure,
+		origin: http.NewCrossOriginProtection(),
+	}, nil
+}
+
+func (g *guard) check(r *http.Request) error {
+	if g.token != "" && !g.hasToken(r.Header) {
+		return refuse(http.StatusUnauthorized, "expected Authorization: Bearer <the token in the node's --token-file>").with("WWW-Authenticate", "Bearer")
+	}
+	if g.localHost && !isLocalHost(r.Host) {
+		return refuse(http.StatusMisdirectedRequest, "Host %q is not this machine: use localhost or 127.0.0.1, or start the node with --token-file, --tls-cert or --insecure", clip(r.Host))
+	}
+	if err := g.origin.Check(r); err != nil {
+		return refuse(http.StatusForbidden, "%v: pages of other sites may not write here", err)
+	}
+	return nil
+}
+
+func (g *guard) hasToken(header http.Header) bool {
+	values := header["Authorization"]
+	if len(values) != 1 {
+		return false
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(g.token)) == 1
+}
+
+// isLocalHost reports whether a Host header names this machine. HTTP/1.0 has none,
+// but no browser speaks that.
+func isLocalHost(host string) bool {
+	if host == "" {
+		return true
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return isLoopback(name)
+	}
+	return isLoopback(strings.Trim(host, "[]"))
+}

@@ -1,0 +1,166 @@
+package http
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/statefun-go/statefun/actors"
+)
+
+// responses counts answers by their status.
+type responses struct {
+	counts [600]atomic.Uint64
+}
+
+func (r *responses) count(status int) { r.counts[status].Add(1) }
+
+// metricsHandler exposes a node's metrics, and the process's, in a registry of
+// their own.
+func metricsHandler(m Meter, r *responses) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		newCollector(m, r), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+}
+
+// gauge is a metric of the node, read out of its Metrics.
+type gauge struct {
+	description *prometheus.Desc
+	kind        prometheus.ValueType
+	read        func(m *actors.Metrics) float64
+}
+
+// functionGauge is a metric of each function.
+type functionGauge struct {
+	description *prometheus.Desc
+	read        func(f *actors.FunctionMetrics) uint64
+}
+
+// collector shows actors.Metrics to Prometheus.
+type collector struct {
+	meter     Meter
+	responses *responses
+
+	gauges    []gauge
+	functions []functionGauge
+	counters  *prometheus.Desc // what functions count themselves
+	answers   *prometheus.Desc
+}
+
+func newCollector(m Meter, r *responses) *collector {
+	return &collector{
+		meter: m, responses: r, gauges: append(nodeGauges(), journalGauges()...), functions: functionGauges(),
+		counters: describe("function_counter_total", "What functions count themselves.", "function", "counter"),
+		answers:  describe("http_responses_total", "Answers by status.", "code"),
+	}
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("statefun_"+name, help, labels, nil)
+}
+
+func total(name, help string, read func(*actors.Metrics) uint64) gauge {
+	return gauge{describe(name+"_total", help), prometheus.CounterValue, func(m *actors.Metrics) float64 { return float64(read(m)) }}
+}
+
+func current(name, help string, read func(*actors.Metrics) float64) gauge {
+	return gauge{describe(name, help), prometheus.GaugeValue, read}
+}
+
+func nodeGauges() []gauge {
+	return []gauge{
+		total("accepted_messages", "Messages accepted from outside.", func(m *actors.Metrics) uint64 { return m.Sends }),
+		total("replies", "Replies handed to waiting clients.", func(m *actors.Metrics) uint64 { return m.Replies }),
+		total("late_replies", "Replies that nobody waited for.", func(m *actors.Metrics) uint64 { return m.LateReplies }),
+		current("live_grains", "Addresses in memory.", func(m *actors.Metrics) float64 { return float64(m.LiveGrains) }),
+		current("waiting_messages", "Messages that wait in memory for their grain.", func(m *actors.Metrics) float64 { return float64(m.Held) }),
+		current("quarantined_messages", "Messages set aside.", func(m *actors.Metrics) float64 { return float64(m.Quarantined) }),
+		current("async_running", "Asynchronous operations under way.", func(m *actors.Metrics) float64 { return float64(m.Async) }),
+	}
+}
+
+func journalGauges() []gauge {
+	return []gauge{
+		total("journal_batches", "Batches made durable.", func(m *actors.Metrics) uint64 { return m.Journal.Batches }),
+		total("journal_messages", "Messages sent through the journal.", func(m *actors.Metrics) uint64 { return m.Journal.MessagesSent }),
+		total("journal_messages_elided", "Messages sent and consumed within one batch, never written.", func(m *actors.Metrics) uint64 { return m.Journal.MessagesElided }),
+		total("journal_log_written_bytes", "Bytes written to the log.", func(m *actors.Metrics) uint64 { return m.Journal.LogBytesWritten }),
+		total("journal_materializations", "Times that the tables were brought up to date.", func(m *actors.Metrics) uint64 { return m.Journal.Materializations }),
+		current("journal_last_sync_seconds", "Sealing to durable, of the last batch.", func(m *actors.Metrics) float64 { return m.Journal.LastSync.Seconds() }),
+		current("journal_last_materialization_seconds", "Duration of the last materialization.", func(m *actors.Metrics) float64 { return m.Journal.LastMaterialize.Seconds() }),
+		current("journal_log_bytes", "Size of the log.", func(m *actors.Metrics) float64 { return float64(m.Journal.LogBytes) }),
+		current("journal_overlay_bytes", "Log that is not in the tables.", func(m *actors.Metrics) float64 { return float64(m.Journal.OverlayBytes) }),
+		current("tables_disk_bytes", "Size of the tables on disk.", func(m *actors.Metrics) float64 { return float64(m.Journal.Tables.DiskBytes) }),
+		current("tables_memory_bytes", "Memory of the tables.", func(m *actors.Metrics) float64 { return float64(m.Journal.Tables.MemoryBytes) }),
+		total("tables_flushed_bytes", "Bytes written by flushes of the tables.", func(m *actors.Metrics) uint64 { return m.Journal.Tables.FlushedBytes }),
+		total("tables_compacted_bytes", "Bytes written by compactions of the tables.", func(m *actors.Metrics) uint64 { return m.Journal.Tables.CompactedBytes }),
+	}
+}
+
+func functionGauges() []functionGauge {
+	of := func(name, help string, read func(*actors.FunctionMetrics) uint64) functionGauge {
+		return functionGauge{describe("function_"+name+"_total", help, "function"), read}
+	}
+	return []functionGauge{
+		of("in", "Messages handled.", func(f *actors.FunctionMetrics) uint64 { return f.In }),
+		of("out_local", "Messages sent to functions of this node.", func(f *actors.FunctionMetrics) uint64 { return f.OutLocal }),
+		of("out_egress", "Records sent to egresses.", func(f *actors.FunctionMetrics) uint64 { return f.OutEgress }),
+		of("failures", "Invocations that failed.", func(f *actors.FunctionMetrics) uint64 { return f.Failures }),
+		of("quarantined", "Messages set aside.", func(f *actors.FunctionMetrics) uint64 { return f.Quarantined }),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for i := range c.gauges {
+		ch <- c.gauges[i].description
+	}
+	for i := range c.functions {
+		ch <- c.functions[i].description
+	}
+	ch <- c.counters
+	ch <- c.answers
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	m := c.meter.Metrics()
+	for i := range c.gauges {
+		g := &c.gauges[i]
+		collect(ch, g.description, g.kind, g.read(&m))
+	}
+	for t := range m.Functions {
+		f := m.Functions[t]
+		for i := range c.functions {
+			g := &c.functions[i]
+			collect(ch, g.description, prometheus.CounterValue, float64(g.read(&f)), string(t))
+		}
+		for name, n := range f.Counters {
+			// Functions may count down.
+			collect(ch, c.counters, prometheus.UntypedValue, float64(n), string(t), name)
+		}
+	}
+	for status := range c.responses.counts {
+		if n := c.responses.counts[status].Load(); n > 0 {
+			collect(ch, c.answers, prometheus.CounterValue, float64(n), strconv.Itoa(status))
+		}
+	}
+}
+
+func collect(ch chan<- prometheus.Metric, d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+	for i := range labels {
+		labels[i] = strings.ToValidUTF8(labels[i], "\uFFFD") // a counter's name can be anything
+	}
+	m, err := prometheus.NewConstMetric(d, kind, v, labels...)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(d, err)
+	}
+	ch <- m
+}
