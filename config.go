@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/http"
 	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/environment"
 )
@@ -119,5 +120,13 @@ func (c *Config) engineOptions(journalDir string, keyGroups int) actors.Options 
 		Workers: c.Workers, KeyGroups: keyGroups, LiveGrains: c.LiveGrains,
 		Deadline: c.Deadline, MaxAttempts: c.MaxAttempts, FirstBackoff: c.FirstBackoff, LastBackoff: c.LastBackoff,
 		MaxValueBytes: c.MaxValueBytes, MaxBacklogBytes: c.MaxBacklogBytes, IdempotencyKept: c.IdempotencyKept,
+	}
+}
+
+func (c *Config) httpOptions(node http.Node, about any) http.Options {
+	return http.Options{
+		Node: node, About: about, Environment: c.Environment, Logger: c.Logger, Address: c.listenAddress(),
+		MaxBodyBytes: int64(c.MaxValueBytes), MaxBodiesBytes: max(256<<20, 2*int64(c.MaxValueBytes)),
+		Access: http.Access{TLSCert: c.TLSCert, TLSKey: c.TLSKey, TokenFile: c.TokenFile, Insecure: c.Insecure},
 	}
 }

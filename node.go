@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/http"
 	"github.com/statefun-go/statefun/functions"
-	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/datadir"
 )
 
@@ -18,7 +17,7 @@ type Node struct {
 	config Config
 	dir    *datadir.Dir
 	engine *actors.Engine
-	door   *door
+	door   *http.Server // nil: the node does not listen
 }
 
 // Start starts the application and returns its node. ctx bounds the start, not
@@ -44,10 +43,6 @@ func (n *Node) start(ctx context.Context, a *App) (err error) {
 	if n.dir, err = datadir.Open(c.Environment.FS, c.DataDir, want); err != nil {
 		return err
 	}
-	// The port first: a port that is taken must not cost a recovery.
-	if n.door, err = listen(ctx, c); err != nil {
-		return err
-	}
 	o := c.engineOptions(n.dir.JournalPath(), n.dir.KeyGroups)
 	o.Functions, o.Egresses = a.functions, a.egresses
 	if n.engine, err = actors.Open(o); err != nil {
@@ -56,11 +51,24 @@ func (n *Node) start(ctx context.Context, a *App) (err error) {
 	if err := n.engine.Start(); err != nil {
 		return err
 	}
-	if n.door == nil {
+	if c.HTTP == "off" {
 		return nil
 	}
-	n.door.serve(n.engine)
-	return n.dir.Announce(datadir.Node{PID: os.Getpid(), HTTP: n.door.url()})
+	n.door = http.New(c.httpOptions(n.engine, n.about()))
+	if err := n.door.Start(ctx); err != nil {
+		return err
+	}
+	return n.dir.Announce(datadir.Node{PID: os.Getpid(), HTTP: n.door.URL()})
+}
+
+// about is what the node says of itself to those who ask for its status.
+func (n *Node) about() any {
+	return struct {
+		Name      string `json:"name"`
+		DataDir   string `json:"data_dir"`
+		KeyGroups int    `json:"key_groups"`
+		PID       int    `json:"pid"`
+	}{n.dir.Name, n.dir.Path(), n.dir.KeyGroups, os.Getpid()}
 }
 
 // Name is the application's.
@@ -74,11 +82,18 @@ func (n *Node) URL() string {
 	if n.door == nil {
 		return ""
 	}
-	return n.door.url()
+	return n.door.URL()
 }
 
 // Failed delivers the reason when the node cannot go on. Close it then.
 func (n *Node) Failed() <-chan error { return n.engine.Failed() }
+
+func (n *Node) doorFailed() <-chan error {
+	if n.door == nil {
+		return nil
+	}
+	return n.door.Failed()
+}
 
 // Send accepts a message and returns once it is durable.
 func (n *Node) Send(ctx context.Context, to functions.Address, m functions.Message) error {
@@ -100,10 +115,11 @@ func (n *Node) Engine() *actors.Engine { return n.engine }
 // Stop refuses what comes from outside, waits for work under way until ctx ends,
 // and closes.
 func (n *Node) Stop(ctx context.Context) error {
+	var err error
 	if n.door != nil {
-		n.door.drain(ctx)
+		err = n.door.Close(ctx)
 	}
-	err := n.engine.Drain(ctx)
+	err = errors.Join(err, n.engine.Drain(ctx))
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		n.config.Logger.Info("work under way goes on at the next start")
 		err = nil
@@ -115,7 +131,9 @@ func (n *Node) Stop(ctx context.Context) error {
 func (n *Node) Close() error {
 	var errs []error
 	if n.door != nil {
-		errs = append(errs, n.door.close())
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		errs = append(errs, n.door.Close(now))
 	}
 	if n.engine != nil {
 		errs = append(errs, n.engine.Close())
@@ -131,6 +149,3 @@ func (n *Node) Idle(ctx context.Context) error { return n.engine.Idle(ctx) }
 
 // Metrics are totals since the start, and present values.
 func (n *Node) Metrics() actors.Metrics { return n.engine.Metrics() }
-
-var _ = time.Second
-var _ persistence.Sequence

@@ -67,7 +67,11 @@ func decodeType(escaped string) (functions.TypeName, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := functions.ParseTypeName(s)
+	return parseType(s)
+}
+
+func parseType(name string) (functions.TypeName, error) {
+	t, err := functions.ParseTypeName(name)
 	if err != nil {
 		return "", refuse(http.StatusBadRequest, "%v; expected the path %s", err, addressForm)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/connectors/jsonview"
+	"github.com/statefun-go/statefun/persistence"
 )
 
 // problem is an error that is an answer.
@@ -48,7 +49,7 @@ func answerTo(r *http.Request, err error) *problem {
 		return refuse(http.StatusNotFound, "%v", err)
 	case errors.Is(err, actors.ErrOverloaded):
 		return refuse(http.StatusTooManyRequests, "%v: too much waits to be written; try again later", err).with("Retry-After", retryAfter)
-	case errors.Is(err, actors.ErrClosed), errors.Is(context.Cause(r.Context()), errStopping):
+	case errors.Is(err, actors.ErrClosed), errors.Is(err, persistence.ErrStopped), errors.Is(context.Cause(r.Context()), errStopping):
 		return refuse(http.StatusServiceUnavailable, "%v; it may or may not have done this: ask again, with the same Idempotency-Key if there was one", errStopping)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return refuse(http.StatusGatewayTimeout, "not done in time; it may still be: ask again, with the same Idempotency-Key if there was one")

@@ -68,4 +68,3 @@ func invalid(err error) error {
 	}
 	return nil
 }
-

@@ -132,4 +132,3 @@ func (*admin) done(w http.ResponseWriter, err error) error {
 	}
 	return err
 }
-

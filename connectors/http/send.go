@@ -68,18 +68,18 @@ func (s *sender) serve(w http.ResponseWriter, r *http.Request, typ, rest string)
 
 // function finds the function of the encoded name.
 func (s *sender) function(escaped string) (*functions.Function, error) {
-	if f, ok := s.ingress.Function(functions.TypeName(escaped)); ok {
-		return f, nil
-	}
-	t, err := decodeType(escaped)
+	name, err := decode(escaped)
 	if err != nil {
 		return nil, err
 	}
-	f, ok := s.ingress.Function(t)
-	if !ok {
-		return nil, unknownFunction(t)
+	if f, ok := s.ingress.Function(functions.TypeName(name)); ok {
+		return f, nil
 	}
-	return f, nil
+	t, err := parseType(name)
+	if err != nil {
+		return nil, err
+	}
+	return nil, unknownFunction(t)
 }
 
 func unknownFunction(t functions.TypeName) error {
@@ -159,11 +159,11 @@ func (s *sender) send(ctx context.Context, q *request) error {
 		return s.ingress.Send(ctx, q.to, q.message)
 	}
 	a, err := s.ingress.SendOnce(ctx, q.key, q.to, q.message)
-	return cmpAnswer(a, err)
+	return checkAnswer(a, err)
 }
 
-// cmpAnswer returns the error that an answer is, if it is one.
-func cmpAnswer(a actors.Answer, err error) error {
+// checkAnswer returns the error that an answer stands for, if it does.
+func checkAnswer(a actors.Answer, err error) error {
 	switch {
 	case err != nil:
 		return err
@@ -188,7 +188,7 @@ func (s *sender) call(w http.ResponseWriter, r *http.Request, q *request) (int, 
 	if err := control.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
 		return 0, err
 	}
-	if err := cmpAnswer(a, err); err != nil {
+	if err := checkAnswer(a, err); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return 0, refuse(http.StatusGatewayTimeout, "no reply within %v; the message stays accepted", q.timeout)
 		}

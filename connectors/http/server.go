@@ -39,7 +39,7 @@ type Options struct {
 	// MaxBodyBytes bounds a message. Defaults to 64 MiB.
 	MaxBodyBytes int64
 	// MaxBodiesBytes bounds the bodies over 64 KiB that are held at the same time;
-	// over it clients are asked to try again. Defaults to 256 MiB.
+	// over it clients are asked to try again. Defaults to 256 MiB, or four bodies.
 	MaxBodiesBytes int64
 	// MaxHeaderBytes bounds the first line and the headers of a request. Defaults to
 	// 1 MiB; an id of 64 KiB may take 192 KiB.
@@ -64,7 +64,7 @@ type Options struct {
 func (o *Options) validate() error {
 	o.Address = cmp.Or(o.Address, "127.0.0.1:8080")
 	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, 64<<20)
-	o.MaxBodiesBytes = cmp.Or(o.MaxBodiesBytes, 256<<20)
+	o.MaxBodiesBytes = cmp.Or(o.MaxBodiesBytes, max(256<<20, 4*o.MaxBodyBytes))
 	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, 1<<20)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.MaxCallTimeout = cmp.Or(o.MaxCallTimeout, 10*time.Minute)
@@ -166,7 +166,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		// Counted from the headers on; what may take longer sets its own.
 		WriteTimeout: s.opts.ReadTimeout + s.opts.WriteTimeout,
 		IdleTimeout:  s.opts.IdleTimeout,
-		ErrorLog:     slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:     slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelInfo),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +86,7 @@ func (r *runner) run(ctx context.Context, logger *slog.Logger) error {
 	r.console.Printf("starting\n") // recovery may take a moment
 	node, err := r.program.Start(ctx, logger)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	r.greet(node)
 	select {
@@ -123,14 +122,6 @@ func (r *runner) greet(n Node) {
 		c.Printf("functions    none: this program has no functions of its own\n")
 	}
 	c.Printf("running, Ctrl-C drains and stops\n")
-}
-
-// explain adds what to do about an error.
-func explain(err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return &advised{err, "another process listens there; choose another place with --http"}
-	}
-	return err
 }
 
 // advised is an error with advice.

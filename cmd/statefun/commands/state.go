@@ -99,4 +99,3 @@ func (s *stateShow) one(ctx context.Context, c *client.Client, a functions.Addre
 	}
 	return s.console.PrintJSON(b)
 }
-

@@ -1,16 +1,17 @@
 package commands
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands/client"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	door "github.com/statefun-go/statefun/connectors/http"
 )
 
 func statusCommand(n *node) *cobra.Command {
@@ -18,7 +19,7 @@ func statusCommand(n *node) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what a node does",
-		Long: `Shows which application a node runs, its functions, and how much it holds and does.
+		Long: `Shows what a node runs, and how much it holds and did since its start.
 
 ` + exit.Help,
 		Args: cobra.NoArgs,
@@ -29,9 +30,10 @@ func statusCommand(n *node) *cobra.Command {
 					return err
 				}
 				if asJSON {
-					return n.console.PrintJSON(status)
+					return n.console.JSON(status)
 				}
-				return printStatus(n.console, c.URL(), status)
+				printStatus(n.console, c.URL(), &status)
+				return nil
 			})
 		},
 	}
@@ -40,8 +42,34 @@ func statusCommand(n *node) *cobra.Command {
 	return cmd
 }
 
-func printStatus(*console.Console, string, json.RawMessage) error { return nil }
-
-var _ = fmt.Sprint
-var _ = slices.Sort[[]int]
-var _ = strconv.Itoa
+func printStatus(c *console.Console, url string, s *door.Status) {
+	t := c.Table()
+	t.Row("listening", url)
+	if about, ok := s.Node.(map[string]any); ok {
+		for _, name := range slices.Sorted(maps.Keys(about)) {
+			t.Row(name, fmt.Sprint(about[name]))
+		}
+	}
+	t.Row("accepted messages", console.Count(s.Accepted))
+	t.Row("replies", fmt.Sprintf("%s, and %s that nobody waited for", console.Count(s.Replies), console.Count(s.LateReplies)))
+	t.Row("live grains", console.Count(s.LiveGrains))
+	t.Row("waiting in memory", console.Count(s.Waiting))
+	t.Row("asynchronous work", console.Count(s.Async))
+	t.Row("quarantined", console.Count(s.Quarantined))
+	j := &s.Journal
+	t.Row("log", fmt.Sprintf("%s, %s written in %s batches", console.Bytes(j.LogBytes), console.Bytes(j.LogWritten), console.Count(j.Batches)))
+	t.Row("tables", fmt.Sprintf("%s on disk, %s in memory", console.Bytes(j.TablesDisk), console.Bytes(j.TablesMemory)))
+	t.Row("last sync", console.Milliseconds(time.Duration(j.LastSync*float64(time.Second))))
+	t.Print()
+	if len(s.Functions) == 0 {
+		return
+	}
+	c.Printf("\n")
+	t = c.Table("FUNCTION", "IN", "OUT", "EGRESS", "FAILURES", "QUARANTINED").Right(2, 3, 4, 5, 6)
+	for _, name := range slices.Sorted(maps.Keys(s.Functions)) {
+		f := s.Functions[name]
+		t.Row(string(name), console.Count(f.In), console.Count(f.OutLocal), console.Count(f.OutEgress),
+			console.Count(f.Failures), console.Count(f.Quarantined))
+	}
+	t.Print()
+}

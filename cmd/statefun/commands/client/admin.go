@@ -56,7 +56,7 @@ func (c *Client) Purge(ctx context.Context, what door.Purge) (purged actors.Purg
 	return purged, c.decode(ctx, r, &purged)
 }
 
-// Status is what the node says of itself, as JSON.
-func (c *Client) Status(ctx context.Context) (status json.RawMessage, err error) {
+// Status is what the node says of itself.
+func (c *Client) Status(ctx context.Context) (status door.Status, err error) {
 	return status, c.get(ctx, adminPath+"status", &status)
 }

@@ -1,0 +1,72 @@
+package statefun
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/statefun-go/statefun/cmd/statefun/commands"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
+	"github.com/statefun-go/statefun/functions"
+)
+
+// Main gives a program the whole command line for its application: run, state,
+// send, quarantine, purge, status, bench and so on, and more commands if any are
+// given. It does not return. What the application's Config says is the default of
+// run's flags.
+func Main(app *App, extra ...*cobra.Command) {
+	os.Exit(int(commands.Main(app.program(), extra...)))
+}
+
+func (a *App) program() commands.Program {
+	defaults := a.Config
+	defaults.setDefaults()
+	p := commands.Program{
+		DataDir: defaults.DataDir, OwnLogger: a.Config.Logger != nil,
+		Configure: func(run *cobra.Command) { a.Config.flags(run, defaults) },
+		Check: func() error {
+			c := a.Config
+			c.setDefaults()
+			return c.validate()
+		},
+		Start: a.startCommand, StartBench: startBench,
+	}
+	for _, f := range a.functions {
+		p.Functions = append(p.Functions, string(f.Type))
+	}
+	return p
+}
+
+func (a *App) startCommand(ctx context.Context, logger *slog.Logger) (commands.Node, error) {
+	if logger != nil {
+		a.Config.Logger = logger
+	}
+	n, err := a.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return commandNode{n}, nil
+}
+
+// commandNode is a node as the command line sees it.
+type commandNode struct{ *Node }
+
+func (n commandNode) DataDir() string { return n.config.DataDir }
+
+func (n commandNode) Drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.config.DrainFor)
+	defer cancel()
+	return n.Stop(ctx)
+}
+
+// startBench starts a node as everybody's, in a directory that is not kept.
+func startBench(ctx context.Context, dataDir, http string, fs ...functions.Function) (bench.Node, error) {
+	app := New(Config{Name: "bench", DataDir: dataDir, HTTP: http, Logger: slog.New(slog.DiscardHandler)})
+	n, err := app.Register(fs...).Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
