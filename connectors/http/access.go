@@ -53,7 +53,7 @@ func isLoopback(host string) bool {
 
 func (a *Access) tlsConfig() (*tls.Config, error) {
 	if a.TLSCert == "" {
-		return nil, nil //nolint:nilnil // no TLS
+		return nil, nil // no TLS
 	}
 	pair, err := tls.LoadX509KeyPair(a.TLSCert, a.TLSKey)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,12 +44,20 @@ func statusCommand(n *node) *cobra.Command {
 	return cmd
 }
 
+// plain shows a JSON value; a number without an exponent.
+func plain(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
+
 func printStatus(c *console.Console, url string, s *door.Status) {
 	t := c.Table()
 	t.Row("listening", url)
 	if about, ok := s.Node.(map[string]any); ok {
 		for _, name := range slices.Sorted(maps.Keys(about)) {
-			t.Row(name, fmt.Sprint(about[name]))
+			t.Row(strings.ReplaceAll(name, "_", " "), plain(about[name]))
 		}
 	}
 	t.Row("accepted messages", console.Count(s.Accepted))

@@ -51,7 +51,7 @@ func TestScratch(t *testing.T) {
 		for _, g := range ints("GC") {
 			debug.SetGCPercent(g)
 			for _, n := range ints("N") {
-				r, err := Grains(t.Context(), startEngine, "/work/main/cmd/statefun/commands/bench", GrainsConfig{Addresses: a, InFlight: n, Duration: d})
+				r, err := Grains(t.Context(), startEngine, t.TempDir(), GrainsConfig{Addresses: a, InFlight: n, Duration: d})
 				fmt.Println("grains addresses", a, "gc", g, "in flight", n, fmt.Sprintf("%.2f M/s %.1f cores, per core %.2f  %.1f allocs %.0f log bytes %.0f messages/batch", r.MessagesPerSecond/1e6, r.CoresUsed, r.MessagesPerSecond/1e6/r.CoresUsed, r.AllocsPerMessage, r.LogBytesPerMessage, r.MessagesPerBatch), err)
 				if os.Getenv("BARE") != "" {
 					b, err := benchmarks.BareActors(t.Context(), benchmarks.ActorsConfig{Addresses: a, InFlight: n, Duration: d})
