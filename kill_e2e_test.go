@@ -51,11 +51,12 @@ func TestMain(m *testing.M) {
 // has every record once.
 func TestKill9(t *testing.T) {
 	kills := 100
-	if s := os.Getenv("STATEFUN_KILLS"); s != "" {
-		var err error
-		if kills, err = strconv.Atoi(s); err != nil {
+	if s := os.Getenv("STATEFUN_E2E_SCALE"); s != "" {
+		scale, err := strconv.ParseFloat(s, 64)
+		if err != nil {
 			t.Fatal(err)
 		}
+		kills = max(1, int(scale*float64(kills)))
 	}
 	k := &killTest{t: t, dir: t.TempDir(), model: programs.NewWorld(), pending: map[string][]byte{}, rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 7))}
 	gen := &programs.Generator{Rand: k.rng, IDs: 40}

@@ -573,9 +573,10 @@ func TestIdempotencyKeys(t *testing.T) {
 
 func TestPurge(t *testing.T) {
 	v, l, m := functions.Value("v", functions.String), functions.List("l", functions.String), functions.Map("m", functions.String)
-	fail := true
+	var fail atomic.Bool
+	fail.Store(true)
 	fn := one([]functions.State{v, l, m}, func(ctx functions.Context, s string) error {
-		if s == "stuck" && fail {
+		if s == "stuck" && fail.Load() {
 			return errors.New("not now")
 		}
 		v.Set(ctx, strings.Repeat("large", 1000))
@@ -597,7 +598,7 @@ func TestPurge(t *testing.T) {
 				t.Fatalf("dry %t: got %+v, %v", dry, got, err)
 			}
 		}
-		fail = false
+		fail.Store(false)
 		pass(2 * time.Hour)
 		if rows := n.rows("x"); len(rows) != 0 {
 			t.Errorf("left: %q", rows)

@@ -1,7 +1,10 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,12 +17,13 @@ import (
 func TestABacklogSpillsAndDrainsInOrder(t *testing.T) {
 	const backlog = 10_000
 	last := functions.Value("last", functions.Int64)
-	hold := true
+	var hold atomic.Bool
+	hold.Store(true)
 	fn := &functions.Function{
 		Type: testType, States: []functions.State{last}, MaxAttempts: 1 << 30,
 		Handlers: []functions.Handler{
 			functions.On(functions.Int64, func(ctx functions.Context, n int64) error {
-				if hold && ctx.Self().ID == "hot" && n == 3 {
+				if hold.Load() && ctx.Self().ID == "hot" && n == 3 {
 					return fmt.Errorf("not yet")
 				}
 				was, _ := last.Get(ctx)
@@ -64,7 +68,7 @@ func TestABacklogSpillsAndDrainsInOrder(t *testing.T) {
 		}
 		n.restart()
 		sendTo(backlog/2+1, backlog)
-		hold = false
+		hold.Store(false)
 		pass(10 * time.Minute)
 		got, err := functions.Int64.From(n.call("hot", text("get")).Message)
 		if err != nil || got != backlog {
@@ -101,37 +105,39 @@ func TestPassivationKeepsState(t *testing.T) {
 	})
 }
 
-// Every 10th start after a crash would be the last if one message kills the
-// process. After a few unclean starts in a row its attempts are counted durably.
+// A message that ends the process each time it is handled would do so for ever.
+// After a few unclean starts in a row its attempts are counted durably.
 func TestAMessageThatKillsTheProcessIsQuarantined(t *testing.T) {
-	killed := make(map[string]int)
-	fn := one(nil, func(ctx functions.Context, s string) error {
-		killed[s]++
-		ctx.Reply(text(s))
-		return nil
-	})
-	within(t, Options{Functions: []*functions.Function{fn}, MaxAttempts: 3, UncleanStarts: 2}, func(n *node) {
-		// An attempt begins and the process ends: Abort, with the message pending.
+	var begun atomic.Int64
+	gone := make(chan func() <-chan struct{}, 1) // how the handler learns that its process has ended
+	fn := func() *functions.Function {
+		ended := (<-gone)()
+		return one(nil, func(functions.Context, string) error {
+			begun.Add(1)
+			<-ended
+			return errors.New("this process is no more")
+		})
+	}
+	gone <- func() <-chan struct{} { return nil }
+	o := Options{Functions: []*functions.Function{fn()}, MaxAttempts: 3, UncleanStarts: 2}
+	within(t, o, func(n *node) {
 		for i := range 8 {
-			n.o.Functions = []*functions.Function{one(nil, func(_ functions.Context, s string) error {
-				if s == "killer" {
-					killed[s]++
-					<-n.stopped // as if the process were gone
-				}
-				return nil
-			})}
 			if err := n.Abort(); err != nil {
 				t.Fatal(err)
 			}
+			ended := make(chan struct{})
+			gone <- func() <-chan struct{} { return ended }
+			n.o.Functions = []*functions.Function{fn()}
 			n.Engine = open(n.t, n.env, n.o)
 			if i == 0 {
 				n.send("x", text("killer"))
 			}
-			pass(time.Millisecond * 100)
+			pass(100 * time.Millisecond)
+			defer close(ended)
 		}
 		q := n.quarantine()
-		if len(q) != 1 || q[0].Attempts != 3 {
-			t.Fatalf("begun %d times, quarantined: %+v", killed["killer"], q)
+		if len(q) != 1 || q[0].Attempts != 3 || !strings.Contains(q[0].Error, "process ended") {
+			t.Fatalf("begun %d times, quarantined: %+v", begun.Load(), q)
 		}
 	})
 }

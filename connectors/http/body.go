@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
 	"sync/atomic"
 )
 
@@ -68,7 +67,7 @@ func (b *bodies) readLarge(r *http.Request) ([]byte, func(), error) {
 		if b.taken.Add(grow) > b.room {
 			return nil, done, refuse(http.StatusTooManyRequests, "too many large requests at once; try again later").with("Retry-After", retryAfter)
 		}
-		body = slices.Grow(body, int(grow))
+		body = append(make([]byte, 0, int64(cap(body))+grow), body...)
 	}
 }
 

@@ -288,12 +288,22 @@ func TestNodeErrors(t *testing.T) {
 	n.send("/test/counter/x", functions.Int64.Of(1)).expectHeader(t, "Retry-After", "1")
 }
 
+// A journal that is over its bound on disk refuses what comes from outside.
 func TestOverload(t *testing.T) {
 	t.Parallel()
-	n := start(t, func(o *actors.Options, _ *Options) { o.MaxWaitingBytes = 1 })
-	big := functions.Message{Type: "test/raw", Value: []byte("x")}
-	a := n.send("/test/counter/x", big)
-	if a.StatusCode != 202 && a.StatusCode != 429 {
-		t.Fatalf("status %d", a.StatusCode)
+	n := start(t, func(o *actors.Options, _ *Options) { o.MaxBacklogBytes, o.IdleAfter = 1, 10*time.Millisecond })
+	eventually(t, "overload", func() bool {
+		return n.send("/test/counter/x", functions.Int64.Of(1)).StatusCode == 429
+	})
+	n.call("/test/counter/x", functions.Int64.Of(1)).expect(t, 429, "overloaded").expectHeader(t, "Retry-After", "1")
+}
+
+func TestAStoppedNode(t *testing.T) {
+	t.Parallel()
+	n := start(t)
+	if err := n.engine.Drain(t.Context()); err != nil {
+		t.Fatal(err)
 	}
+	n.send("/test/counter/x", functions.Int64.Of(1)).expect(t, 503, "the node is stopping")
+	n.call("/test/counter/x", functions.Int64.Of(1)).expect(t, 503, "the node is stopping")
 }
