@@ -32,10 +32,12 @@ func within(t *testing.T, o Options, test func(n *node)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &node{t: t, env: environment.Memory(), o: o}
 		n.Engine = open(t, n.env, o)
+		defer func() {
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		test(n)
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
@@ -127,31 +129,31 @@ func TestFailuresAreRetriedThenQuarantinedAndTheAddressGoesOn(t *testing.T) {
 		n.send("x", text("poison"))
 		n.send("x", text("after"))
 		pass(time.Minute)
-		if got := textOf(t, n.call("x", text("get"))); got != "before,after" || attempts.Load() != 4 {
-			t.Fatalf("got %q after %d attempts", got, attempts.Load())
+		if got := textOf(n.t, n.call("x", text("get"))); got != "before,after" || attempts.Load() != 4 {
+			n.t.Fatalf("got %q after %d attempts", got, attempts.Load())
 		}
 		q := n.quarantine()
 		if len(q) != 1 || q[0].Attempts != 4 || !strings.Contains(q[0].Error, "panic: it is") || q[0].Stack == "" ||
 			len(q[0].State) != 1 || q[0].State[0].Size != 1 {
-			t.Fatalf("got %+v", q)
+			n.t.Fatalf("got %+v", q)
 		}
 		// A retry goes to the tail; a drop is for good; both only once.
 		if err := n.Retry(n.t.Context(), q[0].Address, q[0].Sequence); err != nil {
-			t.Fatal(err)
+			n.t.Fatal(err)
 		}
 		pass(time.Minute)
 		q = n.quarantine()
 		if attempts.Load() != 8 || len(q) != 1 {
-			t.Fatalf("%d attempts, %+v", attempts.Load(), q)
+			n.t.Fatalf("%d attempts, %+v", attempts.Load(), q)
 		}
 		if err := n.Drop(n.t.Context(), q[0].Address, q[0].Sequence); err != nil {
-			t.Fatal(err)
+			n.t.Fatal(err)
 		}
 		if err := n.Drop(n.t.Context(), q[0].Address, q[0].Sequence); !errors.Is(err, ErrNotQuarantined) {
-			t.Fatalf("got %v", err)
+			n.t.Fatalf("got %v", err)
 		}
 		if m := n.Metrics(); m.Quarantined != 0 {
-			t.Fatalf("got %+v", m)
+			n.t.Fatalf("got %+v", m)
 		}
 	})
 }
@@ -198,8 +200,8 @@ func TestAFailedInvocationLeavesNothingBehind(t *testing.T) {
 		n.send("x", text("good"))
 		n.send("x", text("bad"))
 		pass(time.Second)
-		if got := textOf(t, n.call("x", text("get"))); got != "good 1 good" {
-			t.Fatalf("got %q", got)
+		if got := textOf(n.t, n.call("x", text("get"))); got != "good 1 good" {
+			n.t.Fatalf("got %q", got)
 		}
 	})
 }
@@ -246,9 +248,9 @@ func TestTimersAndTokens(t *testing.T) {
 	}}
 	within(t, Options{Functions: []*functions.Function{fn, canceller}}, func(n *node) {
 		want := func(id, want string) {
-			t.Helper()
-			if got := textOf(t, n.call(id, text("get"))); got != want {
-				t.Errorf("%s: got %q, want %q", id, got, want)
+			n.t.Helper()
+			if got := textOf(n.t, n.call(id, text("get"))); got != want {
+				n.t.Errorf("%s: got %q, want %q", id, got, want)
 			}
 		}
 		n.send("delay", text("after:a"))
@@ -287,14 +289,14 @@ func TestTimersAndTokens(t *testing.T) {
 		want("both", "")
 		want("again", "f,f")
 		if q := n.quarantine(); len(q) != 0 {
-			t.Fatalf("got %+v", q)
+			n.t.Fatalf("got %+v", q)
 		}
 
 		// The scope of a token is the sender's id, across function types.
 		n.send("scope1", text("token:g"))
 		n.send("scope2", text("token:g"))
 		if err := n.Send(n.t.Context(), functions.TypeName("test/canceller").At("scope1"), text("g")); err != nil {
-			t.Fatal(err)
+			n.t.Fatal(err)
 		}
 		pass(2 * time.Second)
 		want("scope1", "")
@@ -306,7 +308,7 @@ func TestTimersAndTokens(t *testing.T) {
 		pass(2 * time.Second)
 		want("twice", "h")
 		if q := n.quarantine(); len(q) != 1 || !strings.Contains(q[0].Error, "same cancellation token") {
-			t.Fatalf("got %+v", q)
+			n.t.Fatalf("got %+v", q)
 		}
 	})
 }
@@ -327,9 +329,9 @@ func TestExpiration(t *testing.T) {
 	})
 	within(t, Options{Functions: []*functions.Function{fn}}, func(n *node) {
 		want := func(want string) {
-			t.Helper()
-			if got := textOf(t, n.call("x", text("get"))); got != want {
-				t.Errorf("got %q, want %q", got, want)
+			n.t.Helper()
+			if got := textOf(n.t, n.call("x", text("get"))); got != want {
+				n.t.Errorf("got %q, want %q", got, want)
 			}
 		}
 		n.send("x", text("set"))
@@ -341,7 +343,7 @@ func TestExpiration(t *testing.T) {
 		pass(50 * time.Second)
 		want("-i0")
 		if err := n.Close(); err != nil { // over downtime
-			t.Fatal(err)
+			n.t.Fatal(err)
 		}
 		pass(2 * time.Minute)
 		n.Engine = open(t, n.env, n.o)
@@ -350,7 +352,7 @@ func TestExpiration(t *testing.T) {
 		n.send("y", text("set"))
 		pass(3 * time.Minute)
 		if rows := n.rows("y"); len(rows) != 0 {
-			t.Errorf("left: %q", rows)
+			n.t.Errorf("left: %q", rows)
 		}
 	})
 }
@@ -424,18 +426,18 @@ func TestAsynchronousWork(t *testing.T) {
 			"ok": "ok,ok=success", "fail": "fail,fail=failure", "panic": "panic,panic=failure", "exit": "exit,exit=failure",
 			"block": "block,ok,ok=success",
 		} {
-			if got := textOf(t, n.call(id, text("get"))); got != want {
-				t.Errorf("got %q, want %q", got, want)
+			if got := textOf(n.t, n.call(id, text("get"))); got != want {
+				n.t.Errorf("got %q, want %q", got, want)
 			}
 		}
 		n.restart()
 		n.restart()
 		pass(time.Second)
-		if got, want := textOf(t, n.call("block", text("get"))), "block,ok,ok=success,block=unknown"; got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if got, want := textOf(n.t, n.call("block", text("get"))), "block,ok,ok=success,block=unknown"; got != want {
+			n.t.Errorf("got %q, want %q", got, want)
 		}
 		if m := n.Metrics(); m.Async != 0 {
-			t.Errorf("got %+v", m)
+			n.t.Errorf("got %+v", m)
 		}
 	})
 }
@@ -506,11 +508,11 @@ func TestGoexitCountsAsFailure(t *testing.T) {
 				n.send("x", text("exit"))
 				n.send("y", text("exit"))
 				pass(time.Second)
-				if got := textOf(t, n.call("x", text("get"))); got != "alive" {
-					t.Fatalf("got %q", got)
+				if got := textOf(n.t, n.call("x", text("get"))); got != "alive" {
+					n.t.Fatalf("got %q", got)
 				}
 				if q := n.quarantine(); len(q) != 2 || q[0].Attempts != 2 || !strings.Contains(q[0].Error, "Goexit") {
-					t.Fatalf("got %+v", q)
+					n.t.Fatalf("got %+v", q)
 				}
 			})
 		})
@@ -531,42 +533,42 @@ func TestIdempotencyKeys(t *testing.T) {
 	})
 	within(t, Options{Functions: []*functions.Function{fn}, IdempotencyKept: time.Minute}, func(n *node) {
 		call := func(key, s string) Answer {
-			t.Helper()
+			n.t.Helper()
 			a, err := n.CallOnce(n.t.Context(), key, at("x"), text(s))
 			if err != nil {
-				t.Fatal(err)
+				n.t.Fatal(err)
 			}
 			return a
 		}
-		if got := textOf(t, call("k1", "a")); got != "1" {
-			t.Fatalf("got %q", got)
+		if got := textOf(n.t, call("k1", "a")); got != "1" {
+			n.t.Fatalf("got %q", got)
 		}
 		n.restart()
-		if got := textOf(t, call("k1", "a")); got != "1" {
-			t.Fatalf("got %q", got)
+		if got := textOf(n.t, call("k1", "a")); got != "1" {
+			n.t.Fatalf("got %q", got)
 		}
 		if !call("k1", "b").Conflict {
-			t.Fatal("a key was used for two messages")
+			n.t.Fatal("a key was used for two messages")
 		}
-		if got := textOf(t, call("k2", "a")); got != "2" {
-			t.Fatalf("got %q", got)
+		if got := textOf(n.t, call("k2", "a")); got != "2" {
+			n.t.Fatalf("got %q", got)
 		}
 		for range 2 {
 			if a := call("k3", "poison"); !strings.Contains(a.Failure, "poisoned") {
-				t.Fatalf("got %+v", a)
+				n.t.Fatalf("got %+v", a)
 			}
 		}
 		for range 3 {
 			if a, err := n.SendOnce(n.t.Context(), "k4", at("x"), text("a")); err != nil || a.Conflict {
-				t.Fatal(a, err)
+				n.t.Fatal(a, err)
 			}
 		}
-		if got := textOf(t, call("k5", "a")); got != "4" {
-			t.Fatalf("got %q", got)
+		if got := textOf(n.t, call("k5", "a")); got != "4" {
+			n.t.Fatalf("got %q", got)
 		}
 		pass(61 * time.Second)
-		if got := textOf(t, call("k1", "a")); got != "5" {
-			t.Fatalf("got %q", got)
+		if got := textOf(n.t, call("k1", "a")); got != "5" {
+			n.t.Fatalf("got %q", got)
 		}
 	})
 }
@@ -595,19 +597,19 @@ func TestPurge(t *testing.T) {
 		want := Purged{Addresses: 1, States: 3, Messages: 2, Timers: 2}
 		for _, dry := range []bool{true, false} {
 			if got, err := n.Purge(n.t.Context(), at("x"), dry); err != nil || got != want {
-				t.Fatalf("dry %t: got %+v, %v", dry, got, err)
+				n.t.Fatalf("dry %t: got %+v, %v", dry, got, err)
 			}
 		}
 		fail.Store(false)
 		pass(2 * time.Hour)
 		if rows := n.rows("x"); len(rows) != 0 {
-			t.Errorf("left: %q", rows)
+			n.t.Errorf("left: %q", rows)
 		}
 		if rows := n.rows("y"); len(rows) == 0 {
-			t.Error("the neighbour went, too")
+			n.t.Error("the neighbour went, too")
 		}
 		if got, err := n.PurgeType(n.t.Context(), testType, false); err != nil || got.Addresses != 1 {
-			t.Fatalf("got %+v, %v", got, err)
+			n.t.Fatalf("got %+v, %v", got, err)
 		}
 	})
 }

@@ -235,6 +235,7 @@ func (e *Engine) Start() error {
 		w.shard = e.journal.Shard(i)
 	}
 	for _, f := range e.functions {
+		f.remember(e.journal.Specs(f.Type))
 		for _, s := range f.States {
 			if err := e.declare(f, s.Spec()); err != nil {
 				return errors.Join(fmt.Errorf("function %s: %w", f.Type, err), e.journal.Close())

@@ -75,6 +75,8 @@ func BenchmarkChains(b *testing.B) {
 	}
 }
 
+const inFlight = 4096
+
 func benchChains(b *testing.B, addresses int) {
 	env := environment.Real()
 	ids := make([]string, addresses)
@@ -110,7 +112,7 @@ func benchChains(b *testing.B, addresses int) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	for range 4096 {
+	for range inFlight {
 		start()
 	}
 	began := time.Now()
@@ -121,7 +123,7 @@ func benchChains(b *testing.B, addresses int) {
 	b.ReportMetric(float64(b.N)*4/time.Since(began).Seconds(), "msgs/s")
 	b.StopTimer()
 	b.Logf("%+v", e.Metrics().Journal)
-	for range 4096 {
+	for range inFlight {
 		<-done
 	}
 	if err := e.Close(); err != nil {

@@ -29,6 +29,8 @@ type function struct {
 type state struct {
 	spec *functions.StateSpec
 	*persistence.Spec
+	// dormant says that a former run declared it and this one has not yet.
+	dormant bool
 }
 
 func newFunction(f *functions.Function, o *Options) *function {
@@ -61,7 +63,7 @@ func (f *function) place(spec *functions.StateSpec) int {
 		}
 	}
 	return slices.IndexFunc(states, func(s *state) bool {
-		return s.Name == spec.Name && s.Kind == spec.Kind && s.Type == spec.Type
+		return !s.dormant && s.Name == spec.Name && s.Kind == spec.Kind && s.Type == spec.Type
 	})
 }
 
@@ -69,20 +71,33 @@ func (f *function) placeOf(id persistence.SpecID) int {
 	return slices.IndexFunc(*f.states.Load(), func(s *state) bool { return s.ID == id })
 }
 
-// declare adds a state unless it is known. Concurrent calls are serialised by
-// the engine.
+// declare adds a state, or wakes it up, unless it is known. Concurrent calls are
+// serialised by the engine.
 func (f *function) declare(j *persistence.Journal, spec *functions.StateSpec) error {
 	known, err := j.Spec(f.Type, spec)
 	if err != nil {
 		return err
 	}
-	states := *f.states.Load()
-	if f.placeOf(known.ID) >= 0 {
-		return nil
+	states := slices.Clone(*f.states.Load())
+	declared := &state{spec: spec, Spec: known}
+	switch i := f.placeOf(known.ID); {
+	case i < 0:
+		states = append(states, declared)
+	case states[i].dormant:
+		states[i] = declared
 	}
-	states = append(slices.Clip(states), &state{spec, known})
 	f.states.Store(&states)
 	return nil
+}
+
+// remember adds the states that former runs have declared, so that every cell
+// of a record has its place.
+func (f *function) remember(known []*persistence.Spec) {
+	states := slices.Clone(*f.states.Load())
+	for _, s := range known {
+		states = append(states, &state{spec: &s.StateSpec, Spec: s, dormant: true})
+	}
+	f.states.Store(&states)
 }
 
 // blocking says whether the function is to run off the workers now.

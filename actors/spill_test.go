@@ -51,7 +51,7 @@ func TestABacklogSpillsAndDrainsInOrder(t *testing.T) {
 				out = append(out, Outgoing{at("hot"), functions.Int64.Of(i)})
 				if len(out) == 500 || i == to {
 					if err := n.SendAll(n.t.Context(), out); err != nil {
-						t.Fatal(err)
+						n.t.Fatal(err)
 					}
 					out = nil
 					pass(5 * time.Millisecond)
@@ -60,11 +60,11 @@ func TestABacklogSpillsAndDrainsInOrder(t *testing.T) {
 		}
 		sendTo(1, backlog/2)
 		if held := n.Metrics().Held; held > 3*windowMessages {
-			t.Errorf("%d messages in memory", held)
+			n.t.Errorf("%d messages in memory", held)
 		}
 		n.send("cool", functions.Int64.Of(1))
 		if a := n.call("cool", text("get")); a.Message.Value[1] != 1 {
-			t.Errorf("got %+v", a)
+			n.t.Errorf("got %+v", a)
 		}
 		n.restart()
 		sendTo(backlog/2+1, backlog)
@@ -72,11 +72,11 @@ func TestABacklogSpillsAndDrainsInOrder(t *testing.T) {
 		pass(10 * time.Minute)
 		got, err := functions.Int64.From(n.call("hot", text("get")).Message)
 		if err != nil || got != backlog {
-			t.Errorf("got %d, %v; quarantined: %v", got, err, n.quarantine())
+			n.t.Errorf("got %d, %v; quarantined: %v", got, err, n.quarantine())
 		}
 		pass(time.Minute)
 		if m := n.Metrics(); m.Held != 0 {
-			t.Errorf("%d messages are left in memory", m.Held)
+			n.t.Errorf("%d messages are left in memory", m.Held)
 		}
 	})
 }
@@ -88,19 +88,19 @@ func TestPassivationKeepsState(t *testing.T) {
 			for i := range 200 {
 				a, err := n.Call(n.t.Context(), functions.TypeName("test/counter").At(fmt.Sprint(i)), functions.Int64.Of(1))
 				if err != nil {
-					t.Fatal(err)
+					n.t.Fatal(err)
 				}
 				if got, _ := functions.Int64.From(a.Message); got != round+1 {
-					t.Fatalf("round %d, id %d: got %d", round, i, got)
+					n.t.Fatalf("round %d, id %d: got %d", round, i, got)
 				}
 			}
 			if live := n.Metrics().LiveGrains; live > 20 {
-				t.Errorf("%d live grains, the limit is 10", live)
+				n.t.Errorf("%d live grains, the limit is 10", live)
 			}
 		}
 		pass(time.Minute + 2*n.opts.IdleAfter)
 		if live := n.Metrics().LiveGrains; live != 0 {
-			t.Errorf("%d live grains after a minute of silence", live)
+			n.t.Errorf("%d live grains after a minute of silence", live)
 		}
 	})
 }
@@ -123,7 +123,7 @@ func TestAMessageThatKillsTheProcessIsQuarantined(t *testing.T) {
 	within(t, o, func(n *node) {
 		for i := range 8 {
 			if err := n.Abort(); err != nil {
-				t.Fatal(err)
+				n.t.Fatal(err)
 			}
 			ended := make(chan struct{})
 			gone <- func() <-chan struct{} { return ended }
@@ -137,7 +137,7 @@ func TestAMessageThatKillsTheProcessIsQuarantined(t *testing.T) {
 		}
 		q := n.quarantine()
 		if len(q) != 1 || q[0].Attempts != 3 || !strings.Contains(q[0].Error, "process ended") {
-			t.Fatalf("begun %d times, quarantined: %+v", begun.Load(), q)
+			n.t.Fatalf("begun %d times, quarantined: %+v", begun.Load(), q)
 		}
 	})
 }

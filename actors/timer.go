@@ -82,8 +82,8 @@ func (inv *invocation) SendAfter(delay time.Duration, to functions.Address, m fu
 	inv.effects.timers = append(inv.effects.timers, t)
 }
 
-// maxDue is the year 9999, beyond which clocks and their texts break.
-var maxDue = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMilli()
+// maxDue is in the year 2262, beyond which a time in nanoseconds overflows.
+const maxDue = math.MaxInt64 / int64(time.Millisecond)
 
 var errToken = errors.New("trying to associate a message with a cancellation token, but a message with the same cancellation token exists")
 

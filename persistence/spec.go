@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,6 +71,21 @@ func (j *Journal) SpecByID(id SpecID) (*Spec, bool) {
 	defer j.specs.mu.RUnlock()
 	s, ok := j.specs.byID[id]
 	return s, ok
+}
+
+// Specs returns the states that a function is known to have, in the order in
+// which they were declared.
+func (j *Journal) Specs(function functions.TypeName) []*Spec {
+	j.specs.mu.RLock()
+	defer j.specs.mu.RUnlock()
+	var out []*Spec
+	for _, s := range j.specs.byID {
+		if s.Function == function {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Spec) int { return cmp.Compare(a.ID, b.ID) })
+	return out
 }
 
 func (s *specs) enter(spec *Spec) {

@@ -74,7 +74,7 @@ func counter() *functions.Function {
 // silent never replies.
 func silent() *functions.Function {
 	return &functions.Function{
-		Type: "test/silent",
+		Type:     "test/silent",
 		Handlers: []functions.Handler{functions.OnAny(func(functions.Context, functions.Message) error { return nil })},
 	}
 }

@@ -74,9 +74,7 @@ func (o *options) run(measure func(context.Context, *suite) error) func(*cobra.C
 }
 
 func (o *options) measure(ctx context.Context, measure func(context.Context, *suite) error) (Report, error) {
-	p := o.console.Progress()
-	defer p.Stop()
-	s, err := newSuite(ctx, o.start, o.data, p, o.duration)
+	s, err := newSuite(ctx, o.start, o.data, o.console.Progress(), o.duration)
 	if err == nil {
 		err = measure(ctx, s)
 	}

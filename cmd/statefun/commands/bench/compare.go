@@ -18,15 +18,19 @@ type comparison struct {
 	bare   [2]benchmarks.ActorsResult
 }
 
+// compare runs both. Unless cfg says how many chains are in flight, their number
+// is the one with which bare actors are at their best.
 func (s *suite) compare(ctx context.Context, cfg GrainsConfig) (*comparison, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	c := &comparison{cfg: cfg}
+	c := &comparison{}
 	var err error
 	if c.bare[0], err = s.bare(ctx, cfg); err != nil {
 		return nil, err
 	}
+	cfg.InFlight = c.bare[0].InFlight
+	c.cfg = cfg
 	err = s.step(fmt.Sprintf("%d grains", cfg.Addresses), cfg.Warmup+cfg.Duration+time.Second, func() (err error) {
 		c.grains, err = Grains(ctx, s.start, s.dir, cfg)
 		return err
@@ -63,6 +67,20 @@ func (c *comparison) ratio() float64 { return c.grains.MessagesPerSecond / c.bar
 func (c *comparison) noise() float64 {
 	a, b := c.bare[0].MessagesPerSecond, c.bare[1].MessagesPerSecond
 	return max(a, b)/min(a, b) - 1
+}
+
+// coreRatio is ratio in terms of core time: what others did on the machine
+// meanwhile falls out of it. 0 if core time is not known.
+func (c *comparison) coreRatio() float64 {
+	messages, seconds := 0.0, 0.0
+	for _, r := range c.bare {
+		messages += float64(r.Messages)
+		seconds += r.CoresUsed * r.Elapsed.Seconds()
+	}
+	if seconds == 0 || messages == 0 {
+		return 0
+	}
+	return c.grains.MessagesPerCoreSecond / (messages / seconds)
 }
 
 // coresUsed is how many cores the process had, at least, while it could use all.

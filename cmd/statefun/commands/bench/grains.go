@@ -23,8 +23,8 @@ type GrainsConfig struct {
 	// States is the number of Int64 states that each message adds one to.
 	// Defaults to 1; a negative number stands for none.
 	States int
-	// InFlight is the number of chains that are under way at any time. Defaults
-	// to DefaultInFlight.
+	// InFlight is the number of chains that are under way at any time. Defaults to
+	// 16,384.
 	InFlight int
 	// Warmup is how long chains run before anything is counted. Defaults to 1
 	// second.
@@ -32,6 +32,9 @@ type GrainsConfig struct {
 	// Duration is how long is measured. Defaults to 3 seconds.
 	Duration time.Duration
 }
+
+// defaultInFlight is enough to fill batches while others are being synced.
+const defaultInFlight = 16_384
 
 // GrainsResult is what Grains measured.
 type GrainsResult struct {
@@ -46,6 +49,9 @@ type GrainsResult struct {
 	MessagesPerBatch float64
 	// CoresUsed is how many cores the process had on average, 0 if not known.
 	CoresUsed float64
+	// MessagesPerCoreSecond is messages per second of one core's time, 0 if
+	// CoresUsed is.
+	MessagesPerCoreSecond float64
 }
 
 // Grains measures messages between grains of a node with durable state: the same
@@ -55,6 +61,7 @@ func Grains(ctx context.Context, start StartNode, dir string, cfg GrainsConfig) 
 	if err := cfg.validate(); err != nil {
 		return r, err
 	}
+	cfg.InFlight = cmp.Or(cfg.InFlight, defaultInFlight)
 	c := newChains(cfg)
 	err = withNode(ctx, start, dir, "off", func(n Node) error {
 		if r, err = c.measure(ctx, n.Engine()); err != nil {
@@ -127,23 +134,19 @@ func (s snapshot) since(before snapshot) GrainsResult {
 	r.AllocsPerMessage = float64(s.mallocs-before.mallocs) / messages
 	r.LogBytesPerMessage = float64(s.logBytes-before.logBytes) / messages
 	r.CoresUsed = float64(s.cpu-before.cpu) / float64(r.Elapsed)
+	if r.CoresUsed > 0 {
+		r.MessagesPerCoreSecond = r.MessagesPerSecond / r.CoresUsed
+	}
 	r.MessagesPerBatch = float64(r.Messages) / float64(max(1, s.batches-before.batches))
 	return r
 }
 
-// DefaultInFlight is the number of chains in flight with which both grains and
-// bare actors do well.
-func DefaultInFlight(_ int) int {
-	return 16_384
-}
-
-// validate fills in the defaults.
+// validate fills in the defaults, except that of InFlight.
 func (c *GrainsConfig) validate() error {
 	c.Addresses = cmp.Or(c.Addresses, 1000)
 	c.Hops = cmp.Or(c.Hops, 4)
 	c.Payload = cmp.Or(c.Payload, 64)
 	c.States = max(0, cmp.Or(c.States, 1))
-	c.InFlight = cmp.Or(c.InFlight, DefaultInFlight(c.Addresses))
 	c.Warmup = cmp.Or(c.Warmup, time.Second)
 	c.Duration = cmp.Or(c.Duration, 3*time.Second)
 	return errors.Join(
@@ -151,7 +154,7 @@ func (c *GrainsConfig) validate() error {
 		inRange("hops", c.Hops, 1, math.MaxUint16),
 		inRange("payload", c.Payload, hopsBytes, 1<<20),
 		inRange("state", c.States, 0, 1000),
-		inRange("in-flight", c.InFlight, runtime.GOMAXPROCS(0), 100_000_000),
+		inRange("in-flight", cmp.Or(c.InFlight, defaultInFlight), runtime.GOMAXPROCS(0), 100_000_000),
 		inRange("warmup", c.Warmup, 0, time.Hour),
 		inRange("duration", c.Duration, time.Millisecond, time.Hour),
 	)

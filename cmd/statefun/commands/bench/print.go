@@ -56,6 +56,9 @@ func (r *Report) printGrains(c *console.Console) {
 		return console.Count(g.RawActorHalves[0]) + ", " + console.Count(g.RawActorHalves[1])
 	})
 	row("ratio to bare Proto.Actor", func(g *GrainsReport) string { return fmt.Sprintf("%.2f", g.RatioToRawActor) })
+	if r.Grains[0].CoreRatio > 0 {
+		row("  per core time used", func(g *GrainsReport) string { return fmt.Sprintf("%.2f", g.CoreRatio) })
+	}
 	if r.Journal != nil {
 		row("ratio to bare Pebble writes", func(g *GrainsReport) string {
 			return fmt.Sprintf("%.2f", g.MessagesPerSecond/r.Journal.WritesPerSecond)

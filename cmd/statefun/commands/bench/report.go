@@ -47,15 +47,18 @@ type GrainsReport struct {
 	InFlight     int     `json:"in_flight"`
 	Seconds      float64 `json:"seconds"`
 
-	MessagesPerSecond         float64    `json:"messages_per_second"`
-	RawActorMessagesPerSecond float64    `json:"raw_actor_messages_per_second"`
-	RatioToRawActor           float64    `json:"ratio_to_raw_actor"`
-	RawActorHalves            [2]float64 `json:"raw_actor_halves"` // before and after the grains
-	AllocsPerMessage          float64    `json:"allocs_per_message"`
-	RawActorAllocsPerMessage  float64    `json:"raw_actor_allocs_per_message"`
-	LogBytesPerMessage        float64    `json:"log_bytes_per_message"`
-	MessagesPerBatch          float64    `json:"messages_per_batch"`
-	CoresUsed                 float64    `json:"cores_used"` // 0 if not known
+	MessagesPerSecond         float64 `json:"messages_per_second"`
+	RawActorMessagesPerSecond float64 `json:"raw_actor_messages_per_second"`
+	RatioToRawActor           float64 `json:"ratio_to_raw_actor"`
+	// CoreRatio is the ratio per core time used, which says more on a machine that
+	// is shared; 0 if core time is not known.
+	CoreRatio                float64    `json:"ratio_to_raw_actor_per_core"`
+	RawActorHalves           [2]float64 `json:"raw_actor_halves"` // before and after the grains
+	AllocsPerMessage         float64    `json:"allocs_per_message"`
+	RawActorAllocsPerMessage float64    `json:"raw_actor_allocs_per_message"`
+	LogBytesPerMessage       float64    `json:"log_bytes_per_message"`
+	MessagesPerBatch         float64    `json:"messages_per_batch"`
+	CoresUsed                float64    `json:"cores_used"` // 0 if not known
 }
 
 // LatencyReport is HTTP calls to grains.
@@ -134,6 +137,7 @@ func (c *comparison) report() GrainsReport {
 		Addresses: c.cfg.Addresses, Hops: c.cfg.Hops, PayloadBytes: c.cfg.Payload, States: c.cfg.States,
 		InFlight: c.cfg.InFlight, Seconds: c.grains.Elapsed.Seconds(),
 		MessagesPerSecond: c.grains.MessagesPerSecond, RawActorMessagesPerSecond: c.barePerSecond(), RatioToRawActor: c.ratio(),
+		CoreRatio:        c.coreRatio(),
 		RawActorHalves:   [2]float64{c.bare[0].MessagesPerSecond, c.bare[1].MessagesPerSecond},
 		AllocsPerMessage: c.grains.AllocsPerMessage, RawActorAllocsPerMessage: c.bare[0].AllocsPerMessage,
 		LogBytesPerMessage: c.grains.LogBytesPerMessage, MessagesPerBatch: c.grains.MessagesPerBatch, CoresUsed: c.grains.CoresUsed,

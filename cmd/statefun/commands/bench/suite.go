@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/statefun-go/statefun/benchmarks"
@@ -29,8 +30,11 @@ type suite struct {
 
 // newSuite measures what every figure is shown with: the disk.
 func newSuite(ctx context.Context, start StartNode, dir string, p *console.Progress, brief time.Duration) (*suite, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
 	s := &suite{start: start, dir: dir, progress: p, machine: benchmarks.Machine()}
-	var err error
 	if s.fileSystem, err = benchmarks.FileSystem(dir); err != nil {
 		return nil, err
 	}

@@ -1,15 +1,16 @@
 package console
 
 import (
+	"fmt"
+	"io"
+	"strings"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/progress"
 )
 
-// Progress shows on a terminal how far things are. Elsewhere it shows nothing.
+// Progress shows on a terminal, on one line that is removed in the end, how far
+// things are. Elsewhere it shows nothing.
 type Progress struct {
-	writer  progress.Writer // nil if nothing is shown
-	stopped chan struct{}
+	to io.Writer // nil if nothing is shown
 }
 
 // Progress begins to show progress on Err.
@@ -17,37 +18,31 @@ func (c *Console) Progress() *Progress {
 	if !IsTerminal(c.Err) {
 		return &Progress{}
 	}
-	p := &Progress{writer: progress.NewWriter(), stopped: make(chan struct{})}
-	p.writer.SetOutputWriter(c.Err)
-	p.writer.SetTrackerPosition(progress.PositionRight)
-	p.writer.SetMessageLength(46)
-	p.writer.SetStyle(progress.StyleBlocks)
-	v := &p.writer.Style().Visibility
-	v.Value, v.ETA, v.Percentage, v.TrackerOverall = false, false, false, false
-	go func() {
-		defer close(p.stopped)
-		p.writer.Render()
-	}()
-	return p
+	return &Progress{to: c.Err}
 }
+
+const (
+	eraseLine     = "\r\x1b[K"
+	barWidth      = 24
+	progressEvery = 100 * time.Millisecond
+)
 
 // Step shows a step that is expected to take some time, until done is called.
 func (p *Progress) Step(name string, expected time.Duration) (done func()) {
-	if p.writer == nil {
+	if p.to == nil {
 		return func() {}
 	}
-	t := &progress.Tracker{Message: name, Total: max(1, expected.Milliseconds()), AutoStopDisabled: true, RemoveOnCompletion: true}
-	p.writer.AppendTracker(t)
 	begun, stop, stopped := time.Now(), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		ticker := time.NewTicker(200 * time.Millisecond)
+		ticker := time.NewTicker(progressEvery)
 		defer ticker.Stop()
-		for {
+		for n := 0; ; n++ {
+			fmt.Fprint(p.to, eraseLine+progressLine(name, n, time.Since(begun), expected))
 			select {
 			case <-ticker.C:
-				t.SetValue(min(t.Total-1, time.Since(begun).Milliseconds()))
 			case <-stop:
+				fmt.Fprint(p.to, eraseLine)
 				return
 			}
 		}
@@ -55,23 +50,16 @@ func (p *Progress) Step(name string, expected time.Duration) (done func()) {
 	return func() {
 		close(stop)
 		<-stopped
-		t.MarkAsDone()
 	}
 }
 
-// Stop ends the display and removes it.
-func (p *Progress) Stop() {
-	if p.writer == nil {
-		return
+// progressLine is the n-th picture of a step.
+func progressLine(name string, n int, since, expected time.Duration) string {
+	spinner := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+	full := barWidth
+	if since < expected {
+		full = int(barWidth * since / expected)
 	}
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for { // a Stop that comes before the writer's loop has begun is lost
-		p.writer.Stop()
-		select {
-		case <-p.stopped:
-			return
-		case <-again.C:
-		}
-	}
+	return fmt.Sprintf("%c %s%s %s %.0fs", spinner[n%len(spinner)],
+		strings.Repeat("█", full), strings.Repeat("░", barWidth-full), name, since.Seconds())
 }
