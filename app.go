@@ -15,14 +15,14 @@ import (
 type App struct {
 	Config    Config
 	functions []*functions.Function
-	egresses  map[functions.TypeName]actors.Sink
+	egresses  map[functions.TypeName]func(Config) Sink
 	ingresses map[functions.TypeName]*Ingress
 	errs      []error
 }
 
 // New returns an application without functions.
 func New(c Config) *App {
-	return &App{Config: c, egresses: map[functions.TypeName]actors.Sink{}, ingresses: map[functions.TypeName]*Ingress{}}
+	return &App{Config: c, egresses: map[functions.TypeName]func(Config) Sink{}, ingresses: map[functions.TypeName]*Ingress{}}
 }
 
 // Register adds functions. What is wrong with them is told by Run.
@@ -41,12 +41,28 @@ type Record = persistence.EgressRecord
 
 // Egress binds an egress to a sink.
 func (a *App) Egress(id functions.Egress, s Sink) *App {
+	return a.EgressFrom(id, func(Config) Sink { return s })
+}
+
+// EgressFrom binds an egress to a sink that is made at the start, of the
+// configuration that then holds: with the flags of the command line, and the
+// defaults.
+func (a *App) EgressFrom(id functions.Egress, sink func(Config) Sink) *App {
 	name := functions.TypeName(id)
 	if a.egresses[name] != nil {
 		a.errs = append(a.errs, fmt.Errorf("statefun: egress %s is bound twice", id))
 	}
-	a.egresses[name] = s
+	a.egresses[name] = sink
 	return a
+}
+
+// sinks makes what the egresses are bound to.
+func (a *App) sinks() map[functions.TypeName]actors.Sink {
+	out := make(map[functions.TypeName]actors.Sink, len(a.egresses))
+	for name, sink := range a.egresses {
+		out[name] = sink(a.Config)
+	}
+	return out
 }
 
 // EgressFunc binds an egress to a Go function, which gets every record at least

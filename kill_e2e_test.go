@@ -126,8 +126,8 @@ func (k *killTest) start() {
 }
 
 func (k *killTest) kill() {
-	_ = k.cmd.Process.Kill() //nolint:errcheck // it may have ended
-	_ = k.cmd.Wait()         //nolint:errcheck // it was killed
+	_ = k.cmd.Process.Kill()
+	_ = k.cmd.Wait()
 }
 
 // post sends all programs that were not accepted yet, a few at a time.
@@ -170,7 +170,7 @@ func (k *killTest) postOne(ctx context.Context, key string) {
 	if err != nil {
 		return // killed, or out of time: it is sent again
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	switch {
 	case resp.StatusCode == http.StatusAccepted:
@@ -201,7 +201,7 @@ func (k *killTest) get(path string) []byte {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		k.t.Fatal(err)
@@ -248,7 +248,7 @@ func (k *killTest) countEmitted(w *programs.World) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan(); {
 		var r struct{ Key string }
 		if err := json.Unmarshal(s.Bytes(), &r); err != nil {

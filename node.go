@@ -44,7 +44,7 @@ func (n *Node) start(ctx context.Context, a *App) (err error) {
 		return err
 	}
 	o := c.engineOptions(n.dir.JournalPath(), n.dir.KeyGroups)
-	o.Functions, o.Egresses = a.functions, a.egresses
+	o.Functions, o.Egresses = a.functions, a.sinks()
 	if n.engine, err = actors.Open(o); err != nil {
 		return fmt.Errorf("data directory %s: %w", c.DataDir, err)
 	}

@@ -3,6 +3,8 @@ package actors
 import (
 	"context"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/statefun-go/statefun/functions"
@@ -69,8 +71,12 @@ func (c *calls) answer(id string, a Answer) {
 	ch <- a
 }
 
+// ErrNoReply says that the message was accepted, but no reply came in time.
+var ErrNoReply = errors.New("actors: no reply in time")
+
 // Call accepts a message from outside and waits for the first reply to it. When
-// ctx ends first, the message stays accepted.
+// ctx ends first, the error is ErrNoReply if the message is durable; otherwise it
+// may or may not become so.
 func (e *Engine) Call(ctx context.Context, to functions.Address, m functions.Message) (Answer, error) {
 	return e.wait(ctx, func(client functions.Address) error { return e.send(ctx, client, to, m) })
 }
@@ -92,6 +98,6 @@ func (e *Engine) wait(ctx context.Context, send func(client functions.Address) e
 	case <-e.stopped:
 		return Answer{}, ErrClosed
 	case <-ctx.Done():
-		return Answer{}, ctx.Err()
+		return Answer{}, fmt.Errorf("%w: %w", ErrNoReply, ctx.Err())
 	}
 }

@@ -113,7 +113,7 @@ type Engine struct {
 	declareLock    sync.Mutex
 
 	asyncRunning atomic.Int64
-	asyncContext context.Context
+	asyncContext context.Context //nolint:containedctx // of all asynchronous work, ended by Close
 	asyncCancel  context.CancelFunc
 	reading      sync.WaitGroup // of the journal, in the background
 	alone        atomic.Int64   // goroutines that run user code off the workers
@@ -150,7 +150,6 @@ func Open(o Options) (*Engine, error) {
 		functions: map[functions.TypeName]*function{}, egresses: map[functions.TypeName]bool{},
 		failure: make(chan error, 1), stopped: make(chan struct{}), timers: map[string]environment.Timer{},
 	}
-	//nolint:fatcontext // the context of all asynchronous work, ended by Close
 	e.asyncContext, e.asyncCancel = context.WithCancel(context.Background())
 	if err := e.register(); err != nil {
 		return nil, err

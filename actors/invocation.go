@@ -134,7 +134,7 @@ func (inv *invocation) runAlone() {
 	stop := inv.watch()
 	inv.run()
 	stop()
-	if inv.err != errGoexit { // which run has reported itself
+	if !errors.Is(inv.err, errGoexit) { // which run has reported itself
 		inv.worker.post(func(w *worker) { w.finish(inv) })
 	}
 }

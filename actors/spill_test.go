@@ -133,7 +133,7 @@ func TestAMessageThatKillsTheProcessIsQuarantined(t *testing.T) {
 				n.send("x", text("killer"))
 			}
 			pass(100 * time.Millisecond)
-			defer close(ended)
+			n.t.Cleanup(func() { close(ended) })
 		}
 		q := n.quarantine()
 		if len(q) != 1 || q[0].Attempts != 3 || !strings.Contains(q[0].Error, "process ended") {

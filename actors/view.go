@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
@@ -95,8 +96,8 @@ func (e *Engine) entriesOf(r *persistence.Record, s *persistence.Spec, c persist
 	kr := persistence.PrefixRange(prefix)
 	if s.Kind == functions.KindList {
 		kr = persistence.KeyRange{
-			Low:  binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], en.first),
-			High: binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], en.end),
+			Low:  binary.BigEndian.AppendUint64(slices.Clip(prefix), en.first),
+			High: binary.BigEndian.AppendUint64(slices.Clip(prefix), en.end),
 		}
 	}
 	return e.journal.ScanAll(kr, func(row persistence.Row) bool { return visit(row.Key[len(prefix):], row.Value) })

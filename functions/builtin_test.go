@@ -132,6 +132,9 @@ func sameAsProto[T any](t *testing.T, typ Type[T], d protoreflect.MessageDescrip
 	if err != nil {
 		return
 	}
+	if f, ok := any(got).(float32); ok && math.IsNaN(float64(f)) {
+		return // dynamicpb passes it through a float64, which quiets signalling NaNs
+	}
 	m.SetUnknown(nil)
 	want, _ := proto.Marshal(m)
 	if again, err := typ.Encode(got); err != nil || !bytes.Equal(again, want) {

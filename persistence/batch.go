@@ -145,7 +145,7 @@ type Shard struct {
 func (s *Shard) Append(txs ...*Transaction) (BatchNumber, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.journal.admit(s.part.size); err != nil {
+	if err := s.journal.admit(s.part.size, txs); err != nil {
 		return 0, err
 	}
 	was := s.part.empty()
@@ -227,15 +227,41 @@ type admission struct {
 	stopped atomic.Pointer[error]
 	logFull atomic.Bool
 	wanted  atomic.Bool // somebody was refused and waits for room
+	// large is the size of the large transactions in the open batch, of all
+	// shards: small ones are bounded shard by shard, without a common counter.
+	large atomic.Int64
 }
 
-func (j *Journal) admit(size int) error {
+// largeTransaction is from where transactions count together.
+const largeTransaction = 1 << 20
+
+func (j *Journal) admit(size int, txs []*Transaction) error {
 	if err := j.stopped.Load(); err != nil {
 		return *err
 	}
-	if size >= j.opts.BatchBytes || j.logFull.Load() {
+	if size >= j.opts.BatchBytes || j.logFull.Load() || !j.admitLarge(txs) {
 		j.wanted.Store(true)
 		return ErrFull
 	}
 	return nil
+}
+
+// admitLarge lets one transaction pass however large it is, and more while they
+// stay below the batch's bound.
+func (j *Journal) admitLarge(txs []*Transaction) bool {
+	n := int64(0)
+	for _, tx := range txs {
+		if size := int64(tx.Size()); size >= largeTransaction {
+			n += size
+		}
+	}
+	if n == 0 {
+		return true
+	}
+	sum := j.large.Add(n)
+	if sum > int64(j.opts.BatchBytes) && sum != n {
+		j.large.Add(-n)
+		return false
+	}
+	return true
 }

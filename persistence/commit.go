@@ -55,6 +55,7 @@ func (j *Journal) seal() *batch {
 	}
 	if !empty {
 		j.commit.next++
+		j.large.Store(0)
 		j.commit.open.Store(uint64(j.commit.next))
 		for i, s := range j.shards {
 			s.part, b.parts[i] = b.parts[i], s.part

@@ -180,7 +180,7 @@ func (j *Journal) Waiting() ([]Waiting, error) {
 	keys := j.inboxes.keys()
 	out := make([]Waiting, 0, len(keys))
 	for _, key := range keys {
-		g, _, a, _, err := cutAddressKey([]byte(key))
+		g, a, _, err := cutAddressKey([]byte(key))
 		if err != nil {
 			return nil, err
 		}

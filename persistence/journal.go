@@ -200,7 +200,7 @@ func (j *Journal) Err() error {
 
 // stop refuses everything from now on. The first reason counts.
 func (j *Journal) stop(reason error) {
-	err := error(ErrStopped)
+	err := ErrStopped
 	if reason != nil {
 		err = fmt.Errorf("%w: %w", ErrStopped, reason)
 	}

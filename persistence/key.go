@@ -94,12 +94,12 @@ func addressKey(g KeyGroup, section byte, a functions.Address) []byte {
 }
 
 // cutAddressKey takes a key of an address apart.
-func cutAddressKey(k []byte) (g KeyGroup, section byte, a functions.Address, rest []byte, err error) {
+func cutAddressKey(k []byte) (g KeyGroup, a functions.Address, rest []byte, err error) {
 	if len(k) < 3 {
-		return 0, 0, a, nil, fmt.Errorf("persistence: key ends early: %x", k)
+		return 0, a, nil, fmt.Errorf("persistence: key ends early: %x", k)
 	}
 	a, rest, err = cutAddress(k[3:])
-	return KeyGroup(binary.BigEndian.Uint16(k)), k[2], a, rest, err
+	return KeyGroup(binary.BigEndian.Uint16(k)), a, rest, err
 }
 
 func recordKey(g KeyGroup, a functions.Address) []byte {
@@ -184,7 +184,7 @@ func QuarantineRange(g KeyGroup) KeyRange { return prefixRange(groupKey(g, secti
 // CutAddressSequence takes apart a key that ends in an address and a sequence
 // (asynchronous work, quarantine).
 func CutAddressSequence(k []byte) (functions.Address, Sequence, error) {
-	_, _, a, rest, err := cutAddressKey(k)
+	_, a, rest, err := cutAddressKey(k)
 	if err == nil && len(rest) != 8 {
 		err = fmt.Errorf("persistence: not the key of an address and a sequence: %x", k)
 	}

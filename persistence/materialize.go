@@ -157,7 +157,7 @@ func (j *Journal) fillWindows(b *tables.Batch) (gone []string, err error) {
 		if !w.adopted || keep[key] {
 			continue
 		}
-		kg, _, a, _, err := cutAddressKey([]byte(key))
+		kg, a, _, err := cutAddressKey([]byte(key))
 		if err != nil {
 			return nil, err
 		}

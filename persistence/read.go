@@ -125,7 +125,7 @@ func (j *Journal) Addresses(g KeyGroup, visit func(functions.Address) bool) erro
 	}
 	r := AddressesRange(g)
 	return j.tables.Scan(r.Low, r.High, func(k, v []byte) bool {
-		_, _, a, rest, err := cutAddressKey(k)
+		_, a, rest, err := cutAddressKey(k)
 		if err != nil || len(rest) != 1 || rest[0] != kindRecord || seen[string(k)] || isEmptyRecord(v) {
 			return true
 		}
@@ -144,7 +144,7 @@ func (j *Journal) recordsInOverlay(g KeyGroup, visit func(key string, a function
 				continue
 			}
 			seen[key] = true
-			_, _, a, _, err := cutAddressKey([]byte(key))
+			_, a, _, err := cutAddressKey([]byte(key))
 			if err != nil {
 				return err
 			}

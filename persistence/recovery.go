@@ -87,12 +87,12 @@ func (j *Journal) replayRecord(a functions.Address, value []byte) error {
 
 func (j *Journal) replayMessage(m *Message) error {
 	key := string(recordKey(j.Group(m.Target.ID), m.Target))
-	list := append(j.inboxes.recovered[key], m)
+	j.inboxes.recovered[key] = append(j.inboxes.recovered[key], m)
+	list := j.inboxes.recovered[key]
 	// The log has a batch's messages by sender.
 	for i := len(list) - 1; i > 0 && list[i-1].Sequence > list[i].Sequence; i-- {
 		list[i-1], list[i] = list[i], list[i-1]
 	}
-	j.inboxes.recovered[key] = list
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (j *Journal) scanInboxes() error {
 }
 
 func (j *Journal) scanInbox(k, v []byte) error {
-	g, _, a, rest, err := cutAddressKey(k)
+	g, a, rest, err := cutAddressKey(k)
 	if err != nil || len(rest) == 0 || len(v) == 0 || v[0] != chunkVersion {
 		return fmt.Errorf("persistence: malformed inbox row at %x", k)
 	}

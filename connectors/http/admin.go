@@ -90,10 +90,17 @@ func parameters(r *http.Request, names ...string) (url.Values, error) {
 	}
 	for name, all := range values {
 		if !slices.Contains(names, name) || len(all) > 1 {
-			return nil, refuse(http.StatusBadRequest, "parameter %q, expected %s, each at most once", clip(name), strings.Join(names, " and "))
+			return nil, refuse(http.StatusBadRequest, "parameter %q, expected %s", clip(name), expected(names))
 		}
 	}
 	return values, nil
+}
+
+func expected(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, " and ") + ", each at most once"
 }
 
 // answer sends JSON, however long the work took.

@@ -189,7 +189,7 @@ func (s *sender) call(w http.ResponseWriter, r *http.Request, q *request) (int, 
 		return 0, err
 	}
 	if err := checkAnswer(a, err); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, actors.ErrNoReply) && errors.Is(err, context.DeadlineExceeded) {
 			return 0, refuse(http.StatusGatewayTimeout, "no reply within %v; the message stays accepted", q.timeout)
 		}
 		return 0, err

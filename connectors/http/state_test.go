@@ -155,13 +155,12 @@ func TestStatesThatAreNotDeclared(t *testing.T) {
 
 func TestLongList(t *testing.T) {
 	t.Parallel()
-	n := start(t)
 	var want []string
 	for i := range 3000 {
 		want = append(want, fmt.Sprintf("entry %d of many, to fill some buffers", i))
 	}
 	f := func(ctx functions.Context, _ functions.Message) error { history.Append(ctx, want...); return nil }
-	n = start(t, func(o *actors.Options, _ *Options) {
+	n := start(t, func(o *actors.Options, _ *Options) {
 		o.Functions = []*functions.Function{{Type: "test/long", States: []functions.State{history}, Handlers: []functions.Handler{functions.OnAny(f)}}}
 	})
 	n.send("/test/long/x", functions.Bool.Of(true)).expect(t, 202)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"runtime"
 	"strings"
@@ -99,7 +100,7 @@ func TestFailureLeavesNothingBehind(t *testing.T) {
 			index.Set(x, "b", 2)
 			k.MustFail("x", text("go"))
 
-			got := fmt.Sprint(total.GetOr(x, 0), items.Len(x), collect(items.All(x)), collect(index.All(x)), k.Pending(), k.Advance(0), k.Effects())
+			got := fmt.Sprint(total.GetOr(x, 0), items.Len(x), maps.Collect(items.All(x)), maps.Collect(index.All(x)), k.Pending(), k.Advance(0), k.Effects())
 			want := fmt.Sprint(1, 1, map[int]string{0: "one"}, map[string]int64{"a": 1, "b": 2}, []functionstest.Delayed(nil), functionstest.Effects{}, functionstest.Effects{})
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
@@ -239,12 +240,4 @@ func (*fakeT) Helper() {}
 func (t *fakeT) Fatalf(format string, args ...any) {
 	t.failure = fmt.Sprintf(format, args...)
 	runtime.Goexit()
-}
-
-func collect[K comparable, V any](seq func(func(K, V) bool)) map[K]V {
-	all := map[K]V{}
-	for k, v := range seq {
-		all[k] = v
-	}
-	return all
 }

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -122,7 +123,7 @@ func (t *pebbleTables) Flushed(key []byte) ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("tables: flushed: %w", err)
 	}
-	if !it.SeekGE(key) || string(it.Key()) != string(key) {
+	if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
 		return nil, false, errors.Join(it.Error(), it.Close())
 	}
 	v, err := it.ValueAndErr()

@@ -1,0 +1,79 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
+	door "github.com/statefun-go/statefun/connectors/http"
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence"
+	"github.com/statefun-go/statefun/persistence/environment"
+)
+
+// testNode is an engine behind its HTTP door.
+type testNode struct {
+	engine *actors.Engine
+	door   *door.Server
+}
+
+func (n *testNode) Engine() *actors.Engine { return n.engine }
+
+func (n *testNode) URL() string { return n.door.URL() }
+
+func (n *testNode) Close() error {
+	return errors.Join(n.door.Close(context.Background()), n.engine.Close())
+}
+
+// startNode is a StartNode.
+func startNode(ctx context.Context, dataDir, http string, fs ...functions.Function) (Node, error) {
+	o := actors.Options{
+		Environment: environment.Real(), Logger: slog.New(slog.DiscardHandler), Journal: persistence.Options{Dir: dataDir},
+	}
+	for i := range fs {
+		o.Functions = append(o.Functions, &fs[i])
+	}
+	e, err := actors.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	n := &testNode{e, door.New(door.Options{Node: e, Environment: o.Environment, Address: http})}
+	if err := e.Start(); err != nil || http == "off" {
+		return n, err
+	}
+	return n, n.door.Start(ctx)
+}
+
+// execute runs one command line of bench.
+func execute(t *testing.T, start StartNode, args ...string) (out, notes string, err error) {
+	t.Helper()
+	var o, e bytes.Buffer
+	dir := t.TempDir()
+	cmd := Command(&console.Console{In: strings.NewReader(""), Out: &o, Err: &e}, start)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	cmd.SetArgs(append(args, "--data", dir))
+	err = cmd.ExecuteContext(t.Context())
+	wantEmpty(t, dir)
+	return o.String(), e.String(), err
+}
+
+func wantEmpty(t *testing.T, dir string) {
+	t.Helper()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// brief is a run that is over in no time.
+func brief() GrainsConfig {
+	return GrainsConfig{Addresses: 20, InFlight: 64, Warmup: time.Millisecond, Duration: 50 * time.Millisecond}
+}
