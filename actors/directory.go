@@ -157,7 +157,7 @@ func (w *worker) loaded(l *loadedGrain) {
 	}
 	g.load(l.state)
 	g.starts = l.starts
-	w.hold(g, func() { g.inbox.restore(l.messages, l.more) })
+	w.hold(g, func() { g.inbox.restore(l.messages, l.more, w.engine.opts.window) })
 	g.ready()
 	w.pump(g)
 }

@@ -63,6 +63,9 @@ type Options struct {
 	IdempotencyKept time.Duration
 	// UncleanStarts in a row begin a careful start. Defaults to 3.
 	UncleanStarts int
+
+	// window of an inbox in memory.
+	window window
 }
 
 func (o *Options) setDefaults() {
@@ -81,6 +84,8 @@ func (o *Options) setDefaults() {
 	o.MaxWaitingBytes = cmp.Or(o.MaxWaitingBytes, 64<<20)
 	o.MaxBacklogBytes = cmp.Or(o.MaxBacklogBytes, 64<<30)
 	o.IdempotencyKept = cmp.Or(o.IdempotencyKept, 24*time.Hour)
+	o.window.messages = cmp.Or(o.window.messages, windowMessages)
+	o.window.bytes = cmp.Or(o.window.bytes, windowBytes)
 	o.UncleanStarts = cmp.Or(o.UncleanStarts, 3)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

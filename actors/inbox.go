@@ -31,8 +31,18 @@ type inbox struct {
 const (
 	windowMessages = 1024
 	windowBytes    = 256 << 10
-	spillMessages  = 256 // are worth a chunk
 )
+
+// window bounds the head of an inbox; a quarter of it is worth a chunk on disk.
+type window struct {
+	messages, bytes int
+}
+
+func (w window) full(b *inbox) bool {
+	return len(b.head)-b.first >= w.messages || b.bytes >= w.bytes
+}
+
+func (w window) worthSpilling(b *inbox) bool { return len(b.tail) >= max(1, w.messages/4) }
 
 func (b *inbox) reuse() inbox {
 	clear(b.head)
@@ -47,12 +57,12 @@ func (b *inbox) len() int { return len(b.head) - b.first + len(b.tail) }
 
 // push takes a message that has just been delivered. One that is known already
 // (it was read from disk first) is dropped.
-func (b *inbox) push(m *persistence.Message) {
+func (b *inbox) push(m *persistence.Message, w window) {
 	if m.Sequence <= b.newest {
 		return
 	}
 	b.newest = m.Sequence
-	if b.stored || len(b.tail) > 0 || len(b.head)-b.first >= windowMessages || b.bytes >= windowBytes {
+	if b.stored || len(b.tail) > 0 || w.full(b) {
 		b.tail = append(b.tail, m)
 		return
 	}
@@ -96,7 +106,7 @@ func (b *inbox) pop() {
 
 // restore takes what was read from disk when the grain was activated; messages
 // that arrived meanwhile come after it.
-func (b *inbox) restore(read []*persistence.Message, more bool) {
+func (b *inbox) restore(read []*persistence.Message, more bool, w window) {
 	arrived := slices.Concat(b.head[b.first:], b.tail)
 	*b = b.reuse()
 	b.stored = more
@@ -104,12 +114,12 @@ func (b *inbox) restore(read []*persistence.Message, more bool) {
 		b.append(m)
 	}
 	for _, m := range arrived {
-		b.push(m)
+		b.push(m, w)
 	}
 }
 
 // refill moves on: what was read from disk, or the tail, becomes the head.
-func (b *inbox) refill(read []*persistence.Message, more bool) {
+func (b *inbox) refill(read []*persistence.Message, more bool, w window) {
 	b.stored = more
 	for _, m := range read {
 		b.append(m)
@@ -118,8 +128,8 @@ func (b *inbox) refill(read []*persistence.Message, more bool) {
 		return
 	}
 	tail := b.tail
-	b.tail = nil
-	for len(tail) > 0 && len(b.head)-b.first < windowMessages && b.bytes < windowBytes {
+	b.tail, b.spillable = nil, 0
+	for len(tail) > 0 && !w.full(b) {
 		if m := tail[0]; m.Sequence > b.last {
 			b.append(m)
 		}

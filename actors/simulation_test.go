@@ -95,6 +95,7 @@ func (s *simulation) start(env *environment.Environment) {
 		Environment: env, Functions: []*functions.Function{programs.Function()},
 		Egresses: map[functions.TypeName]Sink{programs.Egress: s.sink},
 		Logger:   slog.New(slog.DiscardHandler),
+		window:   window{messages: 1 + s.rng.IntN(6)},
 		Workers:  1 + s.rng.IntN(3), KeyGroups: 8, LiveGrains: 1 + s.rng.IntN(8), IdleAfter: 50 * time.Millisecond,
 		Journal: persistence.Options{
 			Dir: "/data", Tables: s.tables, BatchBytes: 1 << (8 + s.rng.IntN(8)), LogBytes: 1 << (12 + s.rng.IntN(6)),

@@ -6,7 +6,7 @@ import "github.com/statefun-go/statefun/persistence"
 // they are durable and worth a chunk.
 func (w *worker) spill(g *grain) {
 	b := &g.inbox
-	if b.spilling || len(b.tail) < spillMessages {
+	if b.spilling || g.status == statusRefill || !w.engine.opts.window.worthSpilling(b) {
 		return
 	}
 	if b.spillable == 0 {
@@ -51,7 +51,7 @@ func (w *worker) refill(g *grain) {
 	}
 	b.spillable = 0
 	if !b.stored {
-		w.hold(g, func() { b.refill(nil, false) })
+		w.hold(g, func() { b.refill(nil, false, w.engine.opts.window) })
 		w.pump(g)
 		return
 	}
@@ -64,7 +64,7 @@ func (w *worker) refill(g *grain) {
 				w.engine.fail(err)
 				return
 			}
-			w.hold(g, func() { b.refill(messages, more) })
+			w.hold(g, func() { b.refill(messages, more, w.engine.opts.window) })
 			g.ready()
 			w.pump(g)
 		})

@@ -163,7 +163,7 @@ func (w *worker) receive(m *persistence.Message) {
 		w.invoke(g, m)
 		return
 	}
-	w.hold(g, func() { g.inbox.push(m) })
+	w.hold(g, func() { g.inbox.push(m, w.engine.opts.window) })
 	w.spill(g)
 }
 

@@ -61,7 +61,7 @@ func (t *Memory) Scan(low, high []byte, visit func(key, value []byte) bool) erro
 	snapshot := t.live.Copy()
 	t.mu.Unlock()
 	snapshot.Ascend(pair{key: low}, func(p pair) bool {
-		return bytes.Compare(p.key, high) < 0 && visit(p.key, p.value)
+		return (high == nil || bytes.Compare(p.key, high) < 0) && visit(p.key, p.value)
 	})
 	return nil
 }

@@ -15,7 +15,7 @@ type Tables interface {
 	Get(key, dst []byte) (value []byte, ok bool, err error)
 
 	// Scan calls visit for each key in [low, high) in order, until it returns
-	// false.
+	// false. A nil high is no end.
 	Scan(low, high []byte, visit func(key, value []byte) bool) error
 
 	// Apply writes a batch atomically; it is visible at once and durable later.
@@ -69,7 +69,7 @@ func (b *Batch) Set(key, value []byte) { b.ops = append(b.ops, op{opSet, key, va
 // Delete removes key.
 func (b *Batch) Delete(key []byte) { b.ops = append(b.ops, op{opDelete, key, nil}) }
 
-// Clear removes the keys in [low, high).
+// Clear removes the keys in [low, high). It needs both.
 func (b *Batch) Clear(low, high []byte) { b.ops = append(b.ops, op{opClear, low, high}) }
 
 // Len returns the number of writes.

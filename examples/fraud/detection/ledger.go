@@ -2,16 +2,24 @@ package detection
 
 import "github.com/statefun-go/statefun/functions"
 
-// What a ledger knows: each transaction and how it ended, and the sums.
+// What a ledger knows: each transaction and how it ended, those that came again
+// and how often, and the sums.
 var (
-	recorded = functions.Map("recorded", functions.String)
+	recorded = functions.Map(RecordedState, functions.String)
+	repeated = functions.Map(RepeatedState, functions.Int64)
 	totals   = functions.Value("totals", ReportType)
+)
+
+// The names of the states, for those who audit the books entry by entry.
+const (
+	RecordedState = "recorded"
+	RepeatedState = "repeated"
 )
 
 // How a transaction ends, as recorded.
 const (
-	outcomeOK    = "ok"
-	outcomeAlert = "alert"
+	OutcomeOK    = "ok"
+	OutcomeAlert = "alert"
 )
 
 // newLedger makes the function that keeps the books: what was decided about each
@@ -23,7 +31,7 @@ const (
 func newLedger() functions.Function {
 	return functions.Function{
 		Type:   Ledgers,
-		States: []functions.State{recorded, totals},
+		States: []functions.State{recorded, repeated, totals},
 		Handlers: []functions.Handler{
 			functions.On(VerdictType, record),
 			functions.On(repetitionType, recordRepetition),
@@ -37,9 +45,9 @@ func record(ctx functions.Context, in Verdict) error {
 	if _, ok := recorded.Get(ctx, in.Transaction); ok {
 		return recordRepetition(ctx, repetition{in.Transaction})
 	}
-	outcome, alerts := outcomeOK, int64(0)
+	outcome, alerts := OutcomeOK, int64(0)
 	if in.Alert {
-		outcome, alerts = outcomeAlert, 1
+		outcome, alerts = OutcomeAlert, 1
 	}
 	recorded.Set(ctx, in.Transaction, outcome)
 	totals.Update(ctx, func(r Report) Report { return r.Plus(Report{Verdicts: 1, Alerts: alerts}) })
@@ -48,6 +56,8 @@ func record(ctx functions.Context, in Verdict) error {
 
 func recordRepetition(ctx functions.Context, in repetition) error {
 	ctx.Logger().Warn("a transaction came again", "transaction", in.Transaction)
+	n, _ := repeated.Get(ctx, in.Transaction)
+	repeated.Set(ctx, in.Transaction, n+1)
 	totals.Update(ctx, func(r Report) Report { return r.Plus(Report{Duplicates: 1}) })
 	return nil
 }

@@ -25,6 +25,10 @@ func TestLedgerRecords(t *testing.T) {
 	if want := map[string]string{"a": "ok", "b": "alert"}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	again := maps.Collect(repeated.All(k.At("7")))
+	if want := map[string]int64{"b": 1, "c": 1}; !maps.Equal(again, want) {
+		t.Errorf("came again: got %v, want %v", again, want)
+	}
 }
 
 func TestLedgerReportsNothing(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/statefun-go/statefun/examples/fraud/detection"
 )
@@ -63,7 +65,7 @@ func (g *Generator) At(position uint64) Event {
 	popularity := uniform(g.cfg.Seed, drawMerchant, position)
 	return Event{
 		Position: position,
-		ID:       fmt.Sprintf("%x-%d", g.cfg.Seed, position),
+		ID:       g.id(position),
 		Transaction: detection.Transaction{
 			Account:     fmt.Sprintf("account-%d", account),
 			Merchant:    fmt.Sprintf("merchant-%d", int(popularity*popularity*float64(g.cfg.Merchants))),
@@ -71,6 +73,21 @@ func (g *Generator) At(position uint64) Event {
 		},
 		Confirmed: uniform(g.cfg.Seed, drawConfirmed, position) < confirmedShare(stolen),
 	}
+}
+
+func (g *Generator) id(position uint64) string {
+	return strconv.FormatUint(g.cfg.Seed, 16) + "-" + strconv.FormatUint(position, 10)
+}
+
+// PositionOf returns the position of the transaction with an id. It reports false
+// for an id that this generator does not make.
+func (g *Generator) PositionOf(id string) (position uint64, ok bool) {
+	seed, digits, _ := strings.Cut(id, "-")
+	position, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || seed != strconv.FormatUint(g.cfg.Seed, 16) || digits != strconv.FormatUint(position, 10) {
+		return 0, false
+	}
+	return position, true
 }
 
 // Confirmation is what the holder of the account complains with, if it is

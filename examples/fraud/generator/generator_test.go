@@ -101,6 +101,21 @@ func TestDistribution(t *testing.T) {
 	}
 }
 
+func TestPositionOf(t *testing.T) {
+	t.Parallel()
+	g := newGenerator(t, generator.Config{Seed: 0x1a})
+	for _, p := range []uint64{0, 7, 1 << 63} {
+		if got, ok := g.PositionOf(g.At(p).ID); !ok || got != p {
+			t.Errorf("%d: got %d, %t", p, got, ok)
+		}
+	}
+	for _, id := range []string{"", "1a", "1a-", "-7", "1a-07", "1a-+7", "1a--7", "1a-7-7", "1A-7", "1b-7", "01a-7", "1a-18446744073709551616", "tx-1"} {
+		if p, ok := g.PositionOf(id); ok {
+			t.Errorf("%q is said to be at %d", id, p)
+		}
+	}
+}
+
 func TestConfirmation(t *testing.T) {
 	t.Parallel()
 	e := newGenerator(t, generator.Config{}).At(7)

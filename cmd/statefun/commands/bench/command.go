@@ -24,6 +24,7 @@ type options struct {
 // Command is `bench` with its subcommands.
 func Command(c *console.Console, start StartNode) *cobra.Command {
 	o := &options{console: c, start: start}
+	chains := &chainFlags{addresses: standardAddresses()}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure throughput and latency of this machine",
@@ -35,18 +36,24 @@ Everything is durable, and on the disk of the working directory unless --data sa
 otherwise; what was written is removed afterwards. Nothing should run beside it.
 
 --json prints one object. In it, messages_per_second, raw_actor_messages_per_second,
-ratio_to_raw_actor and allocs_per_message are those of 1,000 grains; p50_ms and
-p99_ms those of HTTP calls; what was not measured is null.
+ratio_to_raw_actor and allocs_per_message are those of the first number of grains;
+p50_ms and p99_ms those of HTTP calls; what was not measured is null.
 
 ` + exit.Help,
 		Args: noArgs,
-		RunE: o.run(func(ctx context.Context, s *suite) error { return o.all(ctx, s) }),
 	}
+	cmd.RunE = o.run(chains.check, func(ctx context.Context, s *suite) error {
+		if err := o.measureGrains(ctx, s, chains); err != nil {
+			return err
+		}
+		return s.measureLatency(ctx, LatencyConfig{Warmup: o.warmup, Duration: o.duration})
+	})
 	f := cmd.PersistentFlags()
 	f.StringVar(&o.data, "data", ".", "measure in a new `directory` below this one")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	f.DurationVar(&o.warmup, "warmup", 0, "how long each measurement runs before it counts (default 1s to 2s)")
 	f.DurationVar(&o.duration, "duration", 0, "how long each measurement counts (default 2s to 10s)")
+	chains.common(cmd)
 	cmd.AddCommand(o.grains(), o.latency(), o.raw())
 	return cmd
 }
@@ -55,11 +62,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return exit.With(exit.Usage, cobra.NoArgs(cmd, args))
 }
 
-// run makes a command of measurements.
-func (o *options) run(measure func(context.Context, *suite) error) func(*cobra.Command, []string) error {
+// run makes a command of measurements. check says what is wrong with the flags.
+func (o *options) run(check func(*options) error, measure func(context.Context, *suite) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		if o.warmup < 0 || o.duration < 0 {
 			return exit.Usagef("--warmup and --duration: expected 0 or more, found %v and %v", o.warmup, o.duration)
+		}
+		if err := check(o); err != nil {
+			return exit.With(exit.Usage, err)
 		}
 		r, err := o.measure(cmd.Context(), measure)
 		if err != nil {
@@ -84,36 +94,21 @@ func (o *options) measure(ctx context.Context, measure func(context.Context, *su
 	return s.report(), nil
 }
 
-// grainsDefault is long enough for a table to be written out meanwhile.
-const grainsDefault = 4 * time.Second
-
-// standardAddresses are a few grains, which the caches of a processor hold, and
-// many, which they do not.
-func standardAddresses() []int { return []int{1_000, 100_000} }
-
-// all is `bench` alone.
-func (o *options) all(ctx context.Context, s *suite) error {
+// measureGrains measures what grains are compared with, and grains.
+func (o *options) measureGrains(ctx context.Context, s *suite, f *chainFlags) error {
 	if err := s.measureJournal(ctx, o.duration); err != nil {
 		return err
 	}
-	for _, addresses := range standardAddresses() {
-		if err := s.measureGrains(ctx, o.grainsConfig(GrainsConfig{Addresses: addresses})); err != nil {
+	for _, cfg := range f.configs(o) {
+		if err := s.measureGrains(ctx, cfg); err != nil {
 			return err
 		}
 	}
-	return s.measureLatency(ctx, LatencyConfig{Warmup: o.warmup, Duration: o.duration})
-}
-
-func (o *options) grainsConfig(c GrainsConfig) GrainsConfig {
-	c.Warmup, c.Duration = o.warmup, o.duration
-	if c.Duration == 0 {
-		c.Duration = grainsDefault
-	}
-	return c
+	return nil
 }
 
 func (o *options) grains() *cobra.Command {
-	var c GrainsConfig
+	chains := &chainFlags{addresses: []int{1000}}
 	cmd := &cobra.Command{
 		Use:   "grains",
 		Short: "Measure messages between grains with durable state",
@@ -126,34 +121,42 @@ In the end the durable states of all grains must add up to the number of message
 
 ` + exit.Help,
 		Args: noArgs,
+		RunE: o.run(chains.check, func(ctx context.Context, s *suite) error { return o.measureGrains(ctx, s, chains) }),
 	}
-	f := cmd.Flags()
-	f.IntVar(&c.Addresses, "addresses", 1000, "number of grains, and of bare actors")
-	f.IntVar(&c.Hops, "hops", 4, "messages in a chain")
-	f.IntVar(&c.Payload, "payload", 64, "size of a message in bytes")
-	f.IntVar(&c.States, "state", 1, "Int64 states per address that each message adds one to")
-	f.IntVar(&c.InFlight, "in-flight", 0, "chains under way at a time, on both sides (default: what suits the number of addresses)")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg := o.grainsConfig(c)
-		if c.States == 0 {
-			cfg.States = -1
-		}
-		probe := cfg
-		if err := errors.Join(positive("addresses", c.Addresses), positive("hops", c.Hops), positive("payload", c.Payload), probe.validate()); err != nil {
-			return exit.With(exit.Usage, err)
-		}
-		return o.run(func(ctx context.Context, s *suite) error {
+	chains.common(cmd)
+	chains.all(cmd)
+	return cmd
+}
+
+func (o *options) raw() *cobra.Command {
+	chains := &chainFlags{addresses: standardAddresses()}
+	cmd := &cobra.Command{
+		Use:   "raw",
+		Short: "Measure the raw limits of this machine",
+		Long: `Measures what no runtime on this machine can exceed: messages between bare
+Proto.Actor actors with nothing durable, synced batches of small writes on a bare
+Pebble database, and how often the disk syncs.
+
+` + exit.Help,
+		Args: noArgs,
+		RunE: o.run(chains.check, func(ctx context.Context, s *suite) error {
 			if err := s.measureJournal(ctx, o.duration); err != nil {
 				return err
 			}
-			return s.measureGrains(ctx, cfg)
-		})(cmd, args)
+			for _, cfg := range chains.configs(o) {
+				if err := s.measureActors(ctx, cfg); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
 	}
+	chains.common(cmd)
 	return cmd
 }
 
 func (o *options) latency() *cobra.Command {
-	var c LatencyConfig
+	c := &LatencyConfig{}
 	cmd := &cobra.Command{
 		Use:   "latency",
 		Short: "Measure HTTP calls to a grain and back",
@@ -166,47 +169,13 @@ node, on the same cores.
 		Args: noArgs,
 	}
 	f := cmd.Flags()
-	f.IntVar(&c.Rate, "rate", 1000, "calls per second")
-	f.IntVar(&c.Addresses, "addresses", 1000, "number of grains")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	f.IntVar(&c.Rate, "rate", 1000, "calls per `second`")
+	f.IntVar(&c.Addresses, "addresses", 1000, "`number` of grains")
+	check := func(o *options) error {
 		c.Warmup, c.Duration = o.warmup, o.duration
-		probe := c
-		if err := errors.Join(positive("addresses", c.Addresses), positive("rate", c.Rate), probe.validate()); err != nil {
-			return exit.With(exit.Usage, err)
-		}
-		return o.run(func(ctx context.Context, s *suite) error { return s.measureLatency(ctx, c) })(cmd, args)
+		probe := *c
+		return errors.Join(positive("addresses", c.Addresses), positive("rate", c.Rate), probe.validate())
 	}
+	cmd.RunE = o.run(check, func(ctx context.Context, s *suite) error { return s.measureLatency(ctx, *c) })
 	return cmd
-}
-
-func (o *options) raw() *cobra.Command {
-	return &cobra.Command{
-		Use:   "raw",
-		Short: "Measure the raw limits of this machine",
-		Long: `Measures what no runtime on this machine can exceed: messages between bare
-Proto.Actor actors with nothing durable, synced batches of small writes on a bare
-Pebble database, and how often the disk syncs.
-
-` + exit.Help,
-		Args: noArgs,
-		RunE: o.run(func(ctx context.Context, s *suite) error {
-			if err := s.measureJournal(ctx, o.duration); err != nil {
-				return err
-			}
-			for _, addresses := range standardAddresses() {
-				if err := s.measureActors(ctx, o.grainsConfig(GrainsConfig{Addresses: addresses})); err != nil {
-					return err
-				}
-			}
-			return nil
-		}),
-	}
-}
-
-// positive is for flags whose 0 would stand for the default elsewhere.
-func positive(flag string, n int) error {
-	if n < 1 {
-		return exit.Usagef("--%s: expected 1 or more, found %d", flag, n)
-	}
-	return nil
 }

@@ -58,15 +58,15 @@ func (s *suite) bare(ctx context.Context, cfg GrainsConfig) (r benchmarks.Actors
 // barePerSecond is what both halves come to.
 func (c *comparison) barePerSecond() float64 {
 	messages := c.bare[0].Messages + c.bare[1].Messages
-	return float64(messages) / (c.bare[0].Elapsed + c.bare[1].Elapsed).Seconds()
+	return quotient(float64(messages), (c.bare[0].Elapsed + c.bare[1].Elapsed).Seconds())
 }
 
-func (c *comparison) ratio() float64 { return c.grains.MessagesPerSecond / c.barePerSecond() }
+func (c *comparison) ratio() float64 { return quotient(c.grains.MessagesPerSecond, c.barePerSecond()) }
 
 // noise is how much faster the faster half was than the slower one: 0.1 for 10 %.
 func (c *comparison) noise() float64 {
 	a, b := c.bare[0].MessagesPerSecond, c.bare[1].MessagesPerSecond
-	return max(a, b)/min(a, b) - 1
+	return quotient(max(a, b), min(a, b)) - 1
 }
 
 // coreRatio is ratio in terms of core time: what others did on the machine
@@ -77,10 +77,15 @@ func (c *comparison) coreRatio() float64 {
 		messages += float64(r.Messages)
 		seconds += r.CoresUsed * r.Elapsed.Seconds()
 	}
-	if seconds == 0 || messages == 0 {
+	return quotient(c.grains.MessagesPerCoreSecond, quotient(messages, seconds))
+}
+
+// quotient is 0 if there is nothing to divide by: too short a run, or not known.
+func quotient(a, b float64) float64 {
+	if b == 0 {
 		return 0
 	}
-	return c.grains.MessagesPerCoreSecond / (messages / seconds)
+	return a / b
 }
 
 // coresUsed is how many cores the process had, at least, while it could use all.

@@ -36,6 +36,9 @@ type GrainsConfig struct {
 // defaultInFlight is enough to fill batches while others are being synced.
 const defaultInFlight = 16_384
 
+// maxStates is the most states that an address can be given.
+const maxStates = 1000
+
 // GrainsResult is what Grains measured.
 type GrainsResult struct {
 	// Messages were processed during Elapsed; each hop of a chain is one.
@@ -74,7 +77,7 @@ func Grains(ctx context.Context, start StartNode, dir string, cfg GrainsConfig) 
 
 func (c *chains) measure(ctx context.Context, e *actors.Engine) (GrainsResult, error) {
 	if err := c.activate(ctx, e); err != nil {
-		return GrainsResult{}, err
+		return GrainsResult{}, cmp.Or(context.Cause(ctx), err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -153,7 +156,7 @@ func (c *GrainsConfig) validate() error {
 		inRange("addresses", c.Addresses, 1, 100_000_000),
 		inRange("hops", c.Hops, 1, math.MaxUint16),
 		inRange("payload", c.Payload, hopsBytes, 1<<20),
-		inRange("state", c.States, 0, 1000),
+		inRange("state", c.States, 0, maxStates),
 		inRange("in-flight", cmp.Or(c.InFlight, defaultInFlight), runtime.GOMAXPROCS(0), 100_000_000),
 		inRange("warmup", c.Warmup, 0, time.Hour),
 		inRange("duration", c.Duration, time.Millisecond, time.Hour),

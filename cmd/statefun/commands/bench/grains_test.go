@@ -15,8 +15,8 @@ func TestGrains(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []GrainsConfig{
 		brief(),
-		{Addresses: 1, Hops: 1, Payload: 2, States: 3, InFlight: 8, Warmup: 1, Duration: 20 * time.Millisecond},
-		{Addresses: 50, Hops: 7, States: -1, InFlight: 5000, Warmup: 1, Duration: 20 * time.Millisecond},
+		{Addresses: 1, Hops: 1, Payload: 2, States: 3, InFlight: 8, Warmup: 1, Duration: 100 * time.Millisecond},
+		{Addresses: 50, Hops: 7, States: -1, InFlight: 300, Warmup: 1, Duration: 200 * time.Millisecond},
 	} {
 		t.Run(fmt.Sprintf("addresses=%d", cfg.Addresses), func(t *testing.T) {
 			t.Parallel()

@@ -75,5 +75,5 @@ func wantEmpty(t *testing.T, dir string) {
 
 // brief is a run that is over in no time.
 func brief() GrainsConfig {
-	return GrainsConfig{Addresses: 20, InFlight: 64, Warmup: time.Millisecond, Duration: 50 * time.Millisecond}
+	return GrainsConfig{Addresses: 20, InFlight: 64, Warmup: time.Millisecond, Duration: 100 * time.Millisecond}
 }

@@ -33,7 +33,7 @@ func (m *Machine) print(c *console.Console) {
 
 func (r *Report) printGrains(c *console.Console) {
 	g := r.Grains[0]
-	c.Printf("\nMessages between grains, durable: chains of %d, %d bytes, %d states, %.0f s each\n",
+	c.Printf("\nMessages between grains, durable: chains of %d, %d bytes, %d Int64 of state, %.0f s each\n",
 		g.Hops, g.PayloadBytes, g.States, g.Seconds)
 	header := []string{"addresses"}
 	for _, g := range r.Grains {
@@ -61,7 +61,7 @@ func (r *Report) printGrains(c *console.Console) {
 	}
 	if r.Journal != nil {
 		row("ratio to bare Pebble writes", func(g *GrainsReport) string {
-			return fmt.Sprintf("%.2f", g.MessagesPerSecond/r.Journal.WritesPerSecond)
+			return fmt.Sprintf("%.2f", quotient(g.MessagesPerSecond, r.Journal.WritesPerSecond))
 		})
 	}
 	row("chains in flight", func(g *GrainsReport) string { return console.Count(g.InFlight) })

@@ -119,8 +119,8 @@ func (s *suite) report() Report {
 func (r *Report) headline(g *GrainsReport) {
 	r.MessagesPerSecond, r.AllocsPerMessage = &g.MessagesPerSecond, &g.AllocsPerMessage
 	r.RawActorMessagesPerSecond, r.RatioToRawActor = &g.RawActorMessagesPerSecond, &g.RatioToRawActor
-	if r.Journal != nil && r.Journal.WritesPerSecond > 0 {
-		ratio := g.MessagesPerSecond / r.Journal.WritesPerSecond
+	if r.Journal != nil {
+		ratio := quotient(g.MessagesPerSecond, r.Journal.WritesPerSecond)
 		r.RatioToRawJournal = &ratio
 	}
 }
