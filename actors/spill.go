@@ -3,10 +3,12 @@ package actors
 import "github.com/statefun-go/statefun/persistence"
 
 // spill moves an address's messages beyond its window from memory to disk, once
-// they are durable and worth a chunk.
+// they are durable and worth a chunk. Not while its inbox is being read: what was
+// spilled then would be read as older than what waits in memory.
 func (w *worker) spill(g *grain) {
 	b := &g.inbox
-	if b.spilling || g.status == statusRefill || !w.engine.opts.window.worthSpilling(b) {
+	reading := g.status == statusLoading || g.status == statusRefill
+	if reading || b.spilling || !w.engine.opts.window.worthSpilling(b) {
 		return
 	}
 	if b.spillable == 0 {
