@@ -232,7 +232,7 @@ func (e *Engine) openJournal() error {
 // Start begins to run functions: first those that had messages waiting.
 func (e *Engine) Start() error {
 	e.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return e.opts.Logger
+		return slog.New(slog.DiscardHandler) // what matters of grains is logged here
 	}))
 	e.journal.Start()
 	for i, w := range e.workers {

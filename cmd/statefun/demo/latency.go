@@ -13,7 +13,7 @@ type latencies struct {
 }
 
 // bucket of a duration, in microseconds: exact below 128, then 64 to each power of
-// two. What is negative counts as 0, and there is room for a century.
+// two. What is negative counts as 0, and there is room for years.
 func bucket(d time.Duration) int {
 	us := uint64(max(0, d.Microseconds()))
 	shift := max(0, bits.Len64(us)-7)

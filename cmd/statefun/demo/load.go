@@ -79,7 +79,7 @@ func (l *load) run(work, stop context.Context) error {
 // again sends what an earlier run left open. That is not subject to stop: until it
 // is settled nobody knows what was accepted.
 func (l *load) again(work context.Context) error {
-	for l.positions.left() {
+	for l.positions.left() && work.Err() == nil {
 		if err := l.next(work, work, time.Now()); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,7 +43,7 @@ func TestCallsAreWhatANodeExpects(t *testing.T) {
 	c := fakeNode(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || !strings.HasPrefix(r.URL.Path, "/bench/call/") || r.URL.RawQuery != "call" ||
 			r.Header.Get("Content-Type") != "application/vnd.io.statefun.types/long" {
-			http.Error(w, "unexpected", http.StatusBadRequest)
+			w.WriteHeader(http.StatusBadRequest)
 		}
 	})
 	if _, err := c.measure(t.Context(), 1000, 10*time.Millisecond); err != nil {
@@ -77,7 +78,8 @@ func TestFailedCallsAreAnError(t *testing.T) {
 	n := atomic.Int64{}
 	c := fakeNode(t, func(w http.ResponseWriter, _ *http.Request) {
 		if n.Add(1) > 3 {
-			http.Error(w, `{"error":"no room"}`, http.StatusTooManyRequests)
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"error":"no room"}`)
 		}
 	})
 	_, err := c.measure(t.Context(), 1000, 10*time.Millisecond)

@@ -10,6 +10,6 @@ import (
 // microseconds: the timers of an idle Go program may be a millisecond late.
 func sleep(d time.Duration) {
 	left := unix.NsecToTimespec(d.Nanoseconds())
-	for unix.Nanosleep(&left, &left) == unix.EINTR { //nolint:errorlint // a bare errno
+	for unix.Nanosleep(&left, &left) == unix.EINTR {
 	}
 }
