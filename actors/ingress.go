@@ -15,6 +15,9 @@ import (
 // already; try again later.
 var ErrOverloaded = errors.New("actors: overloaded")
 
+// ErrTooLarge says that a message exceeds Options.MaxValueBytes.
+var ErrTooLarge = errors.New("actors: message too large")
+
 // ErrClosed says that the engine takes nothing any more.
 var ErrClosed = errors.New("actors: the node is stopping")
 
@@ -57,7 +60,7 @@ func (e *Engine) appendOutside(ctx context.Context, tx *persistence.Transaction)
 		select {
 		case <-ch:
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("%w: %w", ErrOverloaded, ctx.Err())
 		}
 	}
 }
@@ -109,13 +112,19 @@ func (e *Engine) admit(to functions.Address, m functions.Message) error {
 		return ErrClosed
 	case m.Err() != nil:
 		return m.Err()
+	case to.Type == onceType: // what it wraps was checked
+		return nil
 	case len(m.Value) > e.opts.MaxValueBytes:
-		return fmt.Errorf("actors: message of %d bytes, at most %d are allowed", len(m.Value), e.opts.MaxValueBytes)
+		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, len(m.Value), e.opts.MaxValueBytes)
 	}
-	if to.Type != onceType {
-		if err := to.Validate(); err != nil {
-			return err
-		}
+	if _, err := functions.ParseTypeName(string(m.Type)); err != nil {
+		return fmt.Errorf("actors: type of the message: %w", err)
+	}
+	if m.Type.Namespace() == reservedNamespace {
+		return fmt.Errorf("actors: type of the message: the namespace %s is the runtime's own", reservedNamespace)
+	}
+	if err := to.Validate(); err != nil {
+		return err
 	}
 	if e.functions[to.Type] == nil {
 		return unknownFunction(to.Type)

@@ -6,9 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statefun-go/statefun"
+	"github.com/statefun-go/statefun/cmd/statefun/demo"
 )
 
 func main() { statefun.Main(statefun.New(statefun.Config{}), more()...) }
 
 // more are the commands that only this program has.
-func more() []*cobra.Command { return nil }
+func more() []*cobra.Command { return []*cobra.Command{demo.Command()} }

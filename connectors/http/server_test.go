@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -38,11 +39,11 @@ func TestCloseWaitsForCalls(t *testing.T) {
 	var call sync.WaitGroup
 	call.Go(func() { n.call("/test/slow/x", functions.Int64.Of(3)).expectInt(t, 3) })
 	eventually(t, "the call", func() bool { return n.engine.Metrics().Sends == 1 })
-	closed := make(chan error)
+	closed, address := make(chan error), n.server.Addr().String()
 	go func() { closed <- n.server.Close(context.Background()) }()
 	eventually(t, "the door to close", func() bool {
-		_, err := n.try("GET", "/healthz", "")
-		return err != nil
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		return err != nil || c.Close() != nil
 	})
 	n.open()
 	call.Wait()

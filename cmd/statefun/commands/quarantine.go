@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -154,8 +156,9 @@ func printQuarantined(c *console.Console, d *door.QuarantineDetails) {
 
 // shown is a value as JSON if it came so, else the beginning of its bytes.
 func shown(asJSON, value []byte) string {
-	if len(asJSON) > 0 {
-		return clip(string(asJSON), 1000)
+	var line bytes.Buffer
+	if len(asJSON) > 0 && json.Compact(&line, asJSON) == nil {
+		return clip(line.String(), 1000)
 	}
 	if len(value) > 64 {
 		return fmt.Sprintf("%x… (%s)", value[:64], console.Bytes(len(value)))

@@ -17,7 +17,7 @@ func (s Size[N]) String() string {
 	if s.Value == nil || *s.Value == 0 {
 		return ""
 	}
-	return strings.ReplaceAll(console.Bytes(*s.Value), " ", "")
+	return strings.NewReplacer(" ", "", ".0", "").Replace(console.Bytes(*s.Value))
 }
 
 // Type is what help texts call a value.

@@ -62,6 +62,9 @@ func (l *load) count(f func(c *counts)) {
 // until stop ends. It returns when all that was sent is settled, or work has
 // ended.
 func (l *load) run(work, stop context.Context) error {
+	stop, halt := context.WithCancel(stop)
+	defer halt()
+	defer context.AfterFunc(work, halt)()
 	reserving, cancel := context.WithCancel(work)
 	var reserver sync.WaitGroup
 	reserver.Go(func() { l.positions.keepReserving(reserving) })
