@@ -68,7 +68,7 @@ type process struct {
 func launch(t *testing.T, application string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, lines: make(chan string, 100)}
-	p.cmd = exec.Command(os.Args[0], args...) //nolint:noctx // ends below
+	p.cmd = exec.Command(os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), processEnv+"="+application)
 	p.cmd.Stderr = &p.notes
 	out, w := io.Pipe()
@@ -274,7 +274,7 @@ func post(t *testing.T, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.Post(url, "application/vnd.io.statefun.types/long", bytes.NewReader(body)) //nolint:noctx // a test's time limit
+	answer, err := http.Post(url, "application/vnd.io.statefun.types/long", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,10 @@ func Function() *functions.Function {
 			}
 			got.Set(ctx, p.From, int64(p.N))
 		}
-		sum.Update(ctx, func(v int64) int64 { return v + p.Add })
+		total := sum.Update(ctx, func(v int64) int64 { return v + p.Add })
+		if _, ok := ctx.Caller(); ok && p.From == "" {
+			ctx.Reply(functions.Int64.Of(total))
+		}
 		if p.Append {
 			list.Append(ctx, p.From)
 		}
