@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -134,7 +135,7 @@ func TestProgramThatDoesNotStart(t *testing.T) {
 
 func TestBenchNode(t *testing.T) {
 	t.Parallel()
-	n, err := startBench(t.Context(), t.TempDir(), "127.0.0.1:0", functions.Function{Type: "test/a", Handlers: []functions.Handler{
+	n, err := startBench(t.Context(), bench.NodeConfig{DataDir: t.TempDir(), HTTP: "127.0.0.1:0"}, functions.Function{Type: "test/a", Handlers: []functions.Handler{
 		functions.OnAny(func(functions.Context, functions.Message) error { return nil }),
 	}})
 	if err != nil {
@@ -146,7 +147,7 @@ func TestBenchNode(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Error(err)
 	}
-	if n, err := startBench(t.Context(), t.TempDir(), "nonsense"); err == nil || n != nil {
+	if n, err := startBench(t.Context(), bench.NodeConfig{DataDir: t.TempDir(), HTTP: "nonsense"}); err == nil || n != nil {
 		t.Errorf("got %v, %v", n, err)
 	}
 }

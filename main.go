@@ -62,8 +62,10 @@ func (n commandNode) Drain(ctx context.Context) error {
 }
 
 // startBench starts a node as everybody's, in a directory that is not kept.
-func startBench(ctx context.Context, dataDir, http string, fs ...functions.Function) (bench.Node, error) {
-	app := New(Config{Name: "bench", DataDir: dataDir, HTTP: http, Logger: slog.New(slog.DiscardHandler)})
+func startBench(ctx context.Context, c bench.NodeConfig, fs ...functions.Function) (bench.Node, error) {
+	app := New(Config{
+		Name: "bench", DataDir: c.DataDir, HTTP: c.HTTP, LiveGrains: c.LiveGrains, Logger: slog.New(slog.DiscardHandler),
+	})
 	n, err := app.Register(fs...).Start(ctx)
 	if err != nil {
 		return nil, err

@@ -20,8 +20,8 @@ type function struct {
 	native      func(*invocation, *persistence.Message) error // a function of the runtime's own
 
 	// Milliseconds since 1970, and counts, about holding workers up.
-	slowUntil, penalty   atomic.Int64
-	sluggish, sluggishAt atomic.Int64
+	slowUntil, penalty      atomic.Int64
+	sluggish, sluggishSince atomic.Int64
 }
 
 // state is a declared state with its number in the journal. Its place in the
@@ -108,7 +108,7 @@ func (f *function) blocking(now int64) bool { return f.Blocking || now < f.slowU
 const (
 	firstPenalty = int64(time.Second / time.Millisecond)
 	lastPenalty  = int64(time.Minute / time.Millisecond)
-	sluggishRuns = 3 // within a second: no accident of the operating system's
+	sluggishRuns = 100 // within a second: no accident of the operating system's
 )
 
 // noteSlow is told that the function held its worker up.
@@ -121,9 +121,11 @@ func (f *function) noteSlow(now int64) {
 	f.slowUntil.Store(now + penalty)
 }
 
-// noteSluggish is told that a run took some milliseconds.
+// noteSluggish is told that a run took some milliseconds, which on a busy machine
+// may be the operating system's doing. Only many of them tell.
 func (f *function) noteSluggish(now int64) {
-	if last := f.sluggishAt.Swap(now); now-last > firstPenalty {
+	if since := f.sluggishSince.Load(); now-since > firstPenalty {
+		f.sluggishSince.Store(now)
 		f.sluggish.Store(0)
 	}
 	if f.sluggish.Add(1) >= sluggishRuns {

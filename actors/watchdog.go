@@ -19,7 +19,7 @@ type watchdog struct {
 const (
 	lookEvery   = 5 * time.Millisecond
 	lookRarely  = 50 * time.Millisecond // while nothing runs
-	rescueAt    = 16
+	rescueAt    = 32                    // 40 ms, or 160 ms
 	lookIdle    = 4
 	lookCrowded = 1
 	crowded     = time.Millisecond
@@ -97,7 +97,7 @@ func (w *worker) lost(inv *invocation) {
 	w.handover.Lock()
 	inv.stop()
 	w.handover.Unlock()
-	if now := w.engine.env.Clock.Now(); now.Sub(inv.started) > 2*lookEvery {
+	if now := w.engine.env.Clock.Now(); now.Sub(inv.started) > 4*lookEvery {
 		inv.fn.noteSlow(now.UnixMilli()) // the function, not only its worker's thread
 	}
 	w.post(func(w *worker) { w.finish(inv) })

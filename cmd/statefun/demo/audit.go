@@ -59,13 +59,11 @@ func (f *findings) exact() bool { return len(f.wrong) == 0 }
 // comes, and how long in all.
 type patience struct {
 	stalled, total time.Duration
-	// waiting is called before each pause.
-	waiting func(missing uint64)
 }
 
 // run audits, again and again until everything agrees or nothing more is to be
-// expected.
-func (a *audit) run(ctx context.Context, p patience) (f *findings, err error) {
+// expected. It calls waiting before each pause.
+func (a *audit) run(ctx context.Context, p patience, waiting func(missing uint64)) (f *findings, err error) {
 	began, progress, least := time.Now(), time.Now(), ^uint64(0)
 	for {
 		pass := time.Now()
@@ -78,7 +76,7 @@ func (a *audit) run(ctx context.Context, p patience) (f *findings, err error) {
 		if time.Since(progress) > p.stalled || time.Since(began) > p.total {
 			return f, nil
 		}
-		p.waiting(f.missing)
+		waiting(f.missing)
 		if err := wait(ctx, max(200*time.Millisecond, 2*time.Since(pass))); err != nil {
 			return f, err
 		}

@@ -33,13 +33,17 @@ type demo struct {
 	generator *generator.Generator
 	positions *positions
 	load      *load
+	patience  patience
 	began     time.Time
 	last      moment
 }
 
 func newDemo(cmd *cobra.Command, o options) *demo {
-	d := &demo{options: o, program: cmd.Root().Name(), out: cmd.OutOrStdout(), screen: newScreen(cmd.OutOrStdout())}
-	d.log = cmd.ErrOrStderr()
+	out := cmd.OutOrStdout()
+	d := &demo{
+		options: o, program: cmd.Root().Name(), out: out, log: cmd.ErrOrStderr(), screen: newScreen(out),
+		patience: patience{stalled: 20 * time.Second, total: 5 * time.Minute},
+	}
 	if d.screen.live && console.IsTerminal(d.log) {
 		d.log = d.screen
 	}
@@ -208,7 +212,7 @@ func (d *demo) conclude(ctx context.Context) error {
 	a := audit{node: d.node, engine: d.node.Engine(), generator: d.generator, alerts: d.alertsFile(), end: d.positions.end()}
 	a.accepted, a.unsettled = d.positions.accepted()
 	d.screen.Printf("auditing %s transactions\n", console.Count(a.end))
-	f, err := a.run(ctx, patience{stalled: 20 * time.Second, total: 5 * time.Minute, waiting: d.waiting()})
+	f, err := a.run(ctx, d.patience, d.waiting())
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}

@@ -71,7 +71,7 @@ func TestJSONReports(t *testing.T) {
 
 func TestSeveralNumbersOfAddresses(t *testing.T) {
 	t.Parallel()
-	out, _, err := execute(t, startNode, "grains", "--addresses", "20,40", "--in-flight", "50", "--state", "0", "--warmup", "1ms", "--duration", "200ms")
+	out, _, err := execute(t, startNode, "grains", "--addresses", "20,40", "--in-flight", "50", "--state", "0", "--live-grains", "10", "--warmup", "1ms", "--duration", "200ms")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestSeveralNumbersOfAddresses(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	unreachable := func(context.Context, string, string, ...functions.Function) (Node, error) {
+	unreachable := func(context.Context, NodeConfig, ...functions.Function) (Node, error) {
 		return nil, errors.New("a wrong command line started a node")
 	}
 	for args, want := range map[string]string{
@@ -94,6 +94,7 @@ func TestUsage(t *testing.T) {
 		"grains --state 5000":      "state: expected",
 		"grains --state -1":        "--state: expected 0 to",
 		"raw --addresses 5,-5":     "--addresses: expected",
+		"grains --live-grains -1":  "live-grains: expected",
 		"latency --rate 0":         "--rate: expected 1 to",
 		"raw --duration -1s":       "--warmup and --duration",
 		"grains 5":                 `unknown command "5"`,
@@ -109,7 +110,7 @@ func TestUsage(t *testing.T) {
 
 func TestFailuresNameTheStep(t *testing.T) {
 	t.Parallel()
-	broken := func(context.Context, string, string, ...functions.Function) (Node, error) {
+	broken := func(context.Context, NodeConfig, ...functions.Function) (Node, error) {
 		return nil, errors.New("broken")
 	}
 	_, _, err := execute(t, broken, "latency", "--duration", "1ms")

@@ -26,6 +26,9 @@ type GrainsConfig struct {
 	// InFlight is the number of chains that are under way at any time. Defaults to
 	// 16,384.
 	InFlight int
+	// LiveGrains is about how many grains stay in memory. Defaults to the node's
+	// default.
+	LiveGrains int
 	// Warmup is how long chains run before anything is counted. Defaults to 1
 	// second.
 	Warmup time.Duration
@@ -66,7 +69,7 @@ func Grains(ctx context.Context, start StartNode, dir string, cfg GrainsConfig) 
 	}
 	cfg.InFlight = cmp.Or(cfg.InFlight, defaultInFlight)
 	c := newChains(cfg)
-	err = withNode(ctx, start, dir, "off", func(n Node) error {
+	err = withNode(ctx, start, dir, NodeConfig{HTTP: "off", LiveGrains: cfg.LiveGrains}, func(n Node) error {
 		if r, err = c.measure(ctx, n.Engine()); err != nil {
 			return err
 		}
@@ -158,6 +161,7 @@ func (c *GrainsConfig) validate() error {
 		inRange("payload", c.Payload, hopsBytes, 1<<20),
 		inRange("state", c.States, 0, maxStates),
 		inRange("in-flight", cmp.Or(c.InFlight, defaultInFlight), runtime.GOMAXPROCS(0), 100_000_000),
+		inRange("live-grains", c.LiveGrains, 0, 1_000_000_000),
 		inRange("warmup", c.Warmup, 0, time.Hour),
 		inRange("duration", c.Duration, time.Millisecond, time.Hour),
 	)

@@ -44,7 +44,7 @@ func TestEveryMessageIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newChains(cfg)
-	n, err := startNode(t.Context(), t.TempDir(), "off", c.function())
+	n, err := startNode(t.Context(), NodeConfig{DataDir: t.TempDir(), HTTP: "off"}, c.function())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestGrainsEnd(t *testing.T) {
 func TestNoNode(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	start := func(context.Context, string, string, ...functions.Function) (Node, error) { return nil, broken }
+	start := func(context.Context, NodeConfig, ...functions.Function) (Node, error) { return nil, broken }
 	dir := t.TempDir()
 	if _, err := Grains(t.Context(), start, dir, brief()); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)

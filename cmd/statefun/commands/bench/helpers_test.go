@@ -33,9 +33,10 @@ func (n *testNode) Close() error {
 }
 
 // startNode is a StartNode.
-func startNode(ctx context.Context, dataDir, http string, fs ...functions.Function) (Node, error) {
+func startNode(ctx context.Context, c NodeConfig, fs ...functions.Function) (Node, error) {
 	o := actors.Options{
-		Environment: environment.Real(), Logger: slog.New(slog.DiscardHandler), Journal: persistence.Options{Dir: dataDir},
+		Environment: environment.Real(), Logger: slog.New(slog.DiscardHandler), Journal: persistence.Options{Dir: c.DataDir},
+		LiveGrains: c.LiveGrains,
 	}
 	for i := range fs {
 		o.Functions = append(o.Functions, &fs[i])
@@ -44,8 +45,8 @@ func startNode(ctx context.Context, dataDir, http string, fs ...functions.Functi
 	if err != nil {
 		return nil, err
 	}
-	n := &testNode{e, door.New(door.Options{Node: e, Environment: o.Environment, Address: http})}
-	if err := e.Start(); err != nil || http == "off" {
+	n := &testNode{e, door.New(door.Options{Node: e, Environment: o.Environment, Address: c.HTTP})}
+	if err := e.Start(); err != nil || c.HTTP == "off" {
 		return n, err
 	}
 	return n, n.door.Start(ctx)

@@ -50,7 +50,7 @@ func Latency(ctx context.Context, start StartNode, dir string, cfg LatencyConfig
 	if err := cfg.validate(); err != nil {
 		return r, err
 	}
-	err = withNode(ctx, start, dir, "127.0.0.1:0", func(n Node) error {
+	err = withNode(ctx, start, dir, NodeConfig{HTTP: "127.0.0.1:0"}, func(n Node) error {
 		c, err := newCaller(n.URL(), cfg.Addresses)
 		if err != nil {
 			return err

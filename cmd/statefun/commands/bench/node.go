@@ -18,18 +18,28 @@ type Node interface {
 	Close() error
 }
 
-// StartNode starts a node with its default configuration on a new data
-// directory. http is where it listens, or "off".
-type StartNode func(ctx context.Context, dataDir, http string, fs ...functions.Function) (Node, error)
+// NodeConfig is what a node to be measured has that is not the default.
+type NodeConfig struct {
+	// DataDir is new.
+	DataDir string
+	// HTTP is where the node listens, or "off".
+	HTTP string
+	// LiveGrains is about how many grains stay in memory, 0 for the default.
+	LiveGrains int
+}
+
+// StartNode starts a node.
+type StartNode func(ctx context.Context, c NodeConfig, fs ...functions.Function) (Node, error)
 
 // withNode runs f on a node whose data directory is in dir while it runs.
-func withNode(ctx context.Context, start StartNode, dir, http string, f func(Node) error, fs ...functions.Function) (err error) {
+func withNode(ctx context.Context, start StartNode, dir string, c NodeConfig, f func(Node) error, fs ...functions.Function) (err error) {
 	data, err := os.MkdirTemp(dir, "statefun-bench-*")
 	if err != nil {
 		return fmt.Errorf("no directory to measure in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	node, err := start(ctx, data, http, fs...)
+	c.DataDir = data
+	node, err := start(ctx, c, fs...)
 	if err != nil {
 		return err
 	}
