@@ -36,7 +36,7 @@ func (w *worker) activate(a functions.Address) *grain {
 		g = w.spawn()
 		d.all = append(d.all, g)
 	}
-	g.become(fn, persistence.NewRecord(a, w.engine.journal.Group(a.ID)))
+	g.become(fn, a, w.engine.journal.Group(a.ID))
 	d.grains[a] = g
 	d.loading++
 	w.live.Store(int64(len(d.grains)))
@@ -56,7 +56,7 @@ func (w *worker) passive(g *grain) bool {
 func (w *worker) passivate(g *grain) {
 	delete(w.directory.grains, g.record.Address)
 	w.live.Store(int64(len(w.directory.grains)))
-	g.record, g.fn = nil, nil
+	g.fn = nil
 	g.cells, g.extra = g.cells[:0], nil
 	w.directory.free = append(w.directory.free, g)
 }
@@ -70,7 +70,7 @@ func (w *worker) evict(n int) {
 		}
 		d.hand = (d.hand + 1) % len(d.all)
 		g := d.all[d.hand]
-		if g.record == nil {
+		if g.fn == nil {
 			continue
 		}
 		if g.used {
@@ -91,7 +91,7 @@ func (w *worker) sweep() {
 		d.hand = (d.hand + 1) % len(d.all)
 		g := d.all[d.hand]
 		switch {
-		case g.record == nil:
+		case g.fn == nil:
 		case g.used:
 			g.used = false
 		case w.passive(g):
@@ -135,10 +135,10 @@ type loadedGrain struct {
 
 func (e *Engine) read(g *grain) loadedGrain {
 	l := loadedGrain{grain: g}
-	if l.state, l.err = e.journal.Load(g.record); l.err != nil {
+	if l.state, l.err = e.journal.Load(&g.record); l.err != nil {
 		return l
 	}
-	if l.messages, l.more, l.err = e.journal.ReadInbox(g.record, l.state.Consumed, true); l.err != nil {
+	if l.messages, l.more, l.err = e.journal.ReadInbox(&g.record, l.state.Consumed, true); l.err != nil {
 		return l
 	}
 	if e.careful.Load() {

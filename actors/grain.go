@@ -33,11 +33,12 @@ type cell struct {
 // address is passivated the grain, and the Proto.Actor process around it, serve
 // another one.
 type grain struct {
-	mailbox *mailbox
+	mailbox mailbox
 	fn      *function
-	record  *persistence.Record
+	record  persistence.Record
 
 	cells []cell             // by place in fn.states
+	room  [1]cell            // for the first of them
 	extra []persistence.Cell // states that the function no longer declares
 	nudge int64              // when a timer will look after expired cells, 0: none will
 
@@ -68,17 +69,17 @@ func (w *worker) spawn() *grain {
 	g := &grain{}
 	props := actor.PropsFromProducer(func() actor.Actor { return g },
 		actor.WithMailbox(func() actor.Mailbox {
-			g.mailbox = &mailbox{worker: w}
-			return g.mailbox
+			g.mailbox.worker = w
+			return &g.mailbox
 		}))
 	w.engine.system.Root.Spawn(props)
 	return g
 }
 
 // become makes the grain serve an address.
-func (g *grain) become(fn *function, r *persistence.Record) {
+func (g *grain) become(fn *function, a functions.Address, kg persistence.KeyGroup) {
 	*g = grain{
-		mailbox: g.mailbox, fn: fn, record: r, cells: g.cells[:0],
+		mailbox: g.mailbox, fn: fn, record: persistence.MakeRecord(a, kg), cells: g.room[:0],
 		status: statusLoading, used: true, epoch: g.epoch + 1, round: noRound, inbox: g.inbox.reuse(),
 	}
 }

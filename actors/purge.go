@@ -160,12 +160,12 @@ func (w *worker) purge(g *grain, timers []*timer, dry bool) (p Purged, tx *persi
 	if dry {
 		return p, nil, nil
 	}
-	chunks, recovered, err := j.DropInbox(g.record)
+	chunks, recovered, err := j.DropInbox(&g.record)
 	if err != nil {
 		return p, nil, err
 	}
 	tx = w.stageEvent()
-	tx.Record = g.record
+	tx.Record = &g.record
 	tx.Messages = append(append(tx.Messages, messages...), recovered...)
 	slices.SortFunc(tx.Messages, func(a, b *persistence.Message) int { return int(int64(a.Sequence) - int64(b.Sequence)) })
 	tx.Skip, tx.Chunks = g.inbox.newest, append(tx.Chunks, chunks...)
@@ -188,7 +188,7 @@ func (w *worker) purge(g *grain, timers []*timer, dry bool) (p Purged, tx *persi
 
 // purgeState empties the cells and removes what they refer to.
 func (w *worker) purgeState(g *grain, tx *persistence.Transaction) {
-	states, r := *g.fn.states.Load(), g.record
+	states, r := *g.fn.states.Load(), &g.record
 	drop := func(id persistence.SpecID, kind functions.StateKind, value []byte) {
 		if kind == functions.KindValue {
 			if len(value) > persistence.LargeValue {

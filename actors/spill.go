@@ -18,7 +18,7 @@ func (w *worker) spill(g *grain) {
 		return
 	}
 	b.spilling = true
-	n, r := b.spillable, g.record
+	n, r := b.spillable, &g.record
 	messages := append([]*persistence.Message(nil), b.tail[:n]...)
 	w.engine.background("spill", func() {
 		err := w.engine.journal.Spill(r, messages)
@@ -58,7 +58,7 @@ func (w *worker) refill(g *grain) {
 		return
 	}
 	g.busy(statusRefill, "its next messages are being read from disk", 0)
-	r, after := g.record, b.last
+	r, after := &g.record, b.last
 	w.engine.background("refill", func() {
 		messages, more, err := w.engine.journal.ReadInbox(r, after, false)
 		w.post(func(w *worker) {

@@ -185,7 +185,7 @@ func (w *worker) armNudge(g *grain, at int64, tx *persistence.Transaction) {
 }
 
 func (inv *invocation) prefix(i int, e entries) []byte {
-	r := inv.grain.record
+	r := &inv.grain.record
 	return persistence.EntryPrefix(r.Group, r.Address, (*inv.fn.states.Load())[i].ID, e.generation)
 }
 

@@ -265,7 +265,7 @@ func (w *worker) stage(inv *invocation) {
 	}
 	g.attempts, g.starts, g.round = 0, 0, w.round
 	tx := w.transaction()
-	tx.Record = g.record
+	tx.Record = &g.record
 	tx.Messages = append(tx.Messages, m)
 	w.applyWrites(inv, tx)
 	tx.Sends = append(tx.Sends, fx.sends...)

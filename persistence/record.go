@@ -49,7 +49,13 @@ type Record struct {
 
 // NewRecord returns the handle of an address that is about to be loaded.
 func NewRecord(a functions.Address, g KeyGroup) *Record {
-	return &Record{Address: a, Group: g, key: string(recordKey(g, a))}
+	r := MakeRecord(a, g)
+	return &r
+}
+
+// MakeRecord is NewRecord for a handle that is part of something else.
+func MakeRecord(a functions.Address, g KeyGroup) Record {
+	return Record{Address: a, Group: g, key: string(recordKey(g, a))}
 }
 
 // Consumed is how far the inbox is consumed, by the owner's appended transactions.

@@ -184,8 +184,7 @@ func (d *demo) sendAll(ctx, work context.Context, cancel context.CancelCauseFunc
 			time.AfterFunc(drainWithin, func() { giveUp(errGivenUp) })
 		case err := <-d.node.Failed():
 			cancel(err)
-			<-done
-			return err
+			return errors.Join(err, <-done)
 		case err := <-done:
 			d.show("drained")
 			return err

@@ -64,30 +64,26 @@ func (l *load) count(f func(c *counts)) {
 func (l *load) run(work, stop context.Context) error {
 	stop, halt := context.WithCancel(stop)
 	defer halt()
-	defer context.AfterFunc(work, halt)()
+	halted := context.AfterFunc(work, halt)
+	defer halted()
 	reserving, cancel := context.WithCancel(work)
+	defer cancel()
 	var reserver sync.WaitGroup
 	reserver.Go(func() { l.positions.keepReserving(reserving) })
-	err := l.again(work)
-	if err == nil {
-		err = l.paced(work, stop)
-	}
+	l.again(work)
+	l.paced(work, stop)
 	l.senders.Wait()
 	cancel()
 	reserver.Wait()
 	l.client.close()
-	return errors.Join(err, l.refusals, l.positions.close())
+	return errors.Join(l.refused(), l.positions.close())
 }
 
 // again sends what an earlier run left open. That is not subject to stop: until it
 // is settled nobody knows what was accepted.
-func (l *load) again(work context.Context) error {
-	for l.positions.left() && work.Err() == nil {
-		if err := l.next(work, work, time.Now()); err != nil {
-			return err
-		}
+func (l *load) again(work context.Context) {
+	for l.positions.left() && l.next(work, work, time.Now()) {
 	}
-	return nil
 }
 
 // tolerated is how late the load may be before it gives up to catch up.
@@ -95,47 +91,45 @@ const tolerated = time.Second
 
 // paced sends at the rate. The time of a transaction counts from when it was due,
 // if all others kept it from being sent then.
-func (l *load) paced(work, stop context.Context) error {
+func (l *load) paced(work, stop context.Context) {
 	begin := time.Now()
-	for n := 0; stop.Err() == nil; n++ {
+	for n := 0; ; n++ {
 		due := begin.Add(time.Duration(float64(n) / float64(l.rate) * float64(time.Second)))
 		if early := time.Until(due); early > 0 {
-			if wait(stop, early) != nil {
-				return nil
-			}
-			due = time.Now() // timers are late, for which the node can do nothing
+			_ = wait(stop, early) // next looks whether it ended
+			due = time.Now()      // timers are late, for which the node can do nothing
 		} else if -early > tolerated {
 			begin, due = begin.Add(-early), due.Add(-early)
 			l.count(func(c *counts) { c.behind += -early })
 		}
-		if err := l.next(work, stop, due); err != nil {
-			return err
+		if !l.next(work, stop, due) {
+			return
 		}
 	}
-	return nil
 }
 
-// next sends one transaction, in the background, as soon as there is room for it
-// and unless stop ends before.
-func (l *load) next(work, stop context.Context, began time.Time) error {
+// next sends one transaction, in the background, as soon as there is room for it.
+// It reports false if stop or work ends before, or something is wrong.
+func (l *load) next(work, stop context.Context, began time.Time) bool {
 	select {
 	case l.room <- struct{}{}:
 	case <-stop.Done():
-		return nil
+		return false
+	}
+	if stop.Err() != nil || work.Err() != nil || l.refused() != nil {
+		<-l.room
+		return false
 	}
 	position, err := l.positions.take(stop)
 	if err != nil {
 		<-l.room
-		if stop.Err() != nil {
-			return nil
-		}
-		return err
+		return false
 	}
 	l.senders.Go(func() {
 		defer func() { <-l.room }()
 		l.send(work, position, began)
 	})
-	return l.refused()
+	return true
 }
 
 // refused is the reason why a transaction was refused, if one was.

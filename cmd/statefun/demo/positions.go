@@ -143,11 +143,14 @@ func (p *positions) reserve() {
 }
 
 // close gives back what was reserved and not used. Nothing may be taken any more,
-// and keepReserving must have ended.
+// and keepReserving must have ended. It returns what was wrong with the notes.
 func (p *positions) close() error {
 	end := p.end()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.err != nil {
+		return p.err
+	}
 	p.notes.Reserved = end
 	return p.notes.write(p.path)
 }

@@ -71,11 +71,11 @@ func TestJSONReports(t *testing.T) {
 
 func TestSeveralNumbersOfAddresses(t *testing.T) {
 	t.Parallel()
-	out, _, err := execute(t, startNode, "grains", "--addresses", "20,40", "--in-flight", "50", "--state", "0", "--live-grains", "10", "--warmup", "1ms", "--duration", "200ms")
+	out, _, err := execute(t, startNode, "grains", "--addresses", "20,40", "--in-flight", "50", "--state", "0", "--live-grains", "10", "--raw-in-flight", "60", "--warmup", "1ms", "--duration", "200ms")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"0 Int64 of state", "\naddresses   ", "  20  ", "  40\n", "\nchains in flight "} {
+	for _, want := range []string{"0 Int64 of state", "\naddresses   ", "  20  ", "  40\n", "\nchains in flight ", " 50, bare 60\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

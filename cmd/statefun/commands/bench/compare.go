@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -19,7 +20,7 @@ type comparison struct {
 }
 
 // compare runs both. Unless cfg says how many chains are in flight, their number
-// is the one with which bare actors are at their best.
+// is the one with which bare actors are at their best, for grains too.
 func (s *suite) compare(ctx context.Context, cfg GrainsConfig) (*comparison, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func (s *suite) compare(ctx context.Context, cfg GrainsConfig) (*comparison, err
 	if c.bare[0], err = s.bare(ctx, cfg); err != nil {
 		return nil, err
 	}
-	cfg.InFlight = c.bare[0].InFlight
+	cfg.InFlight = cmp.Or(cfg.InFlight, c.bare[0].InFlight)
 	c.cfg = cfg
 	err = s.step(fmt.Sprintf("%d grains", cfg.Addresses), cfg.Warmup+cfg.Duration+time.Second, func() (err error) {
 		c.grains, err = Grains(ctx, s.start, s.dir, cfg)
@@ -46,7 +47,7 @@ func (s *suite) compare(ctx context.Context, cfg GrainsConfig) (*comparison, err
 func (s *suite) bare(ctx context.Context, cfg GrainsConfig) (r benchmarks.ActorsResult, err error) {
 	err = s.step(fmt.Sprintf("%d bare actors", cfg.Addresses), cfg.Warmup+cfg.Duration/2, func() (err error) {
 		r, err = benchmarks.BareActors(ctx, benchmarks.ActorsConfig{
-			Addresses: cfg.Addresses, Hops: cfg.Hops, Payload: cfg.Payload, InFlight: cfg.InFlight,
+			Addresses: cfg.Addresses, Hops: cfg.Hops, Payload: cfg.Payload, InFlight: cmp.Or(cfg.BareInFlight, cfg.InFlight),
 			Warmup: max(cfg.Warmup, 1), Duration: max(cfg.Duration/2, 1),
 		})
 		return err

@@ -30,6 +30,7 @@ func (c *chainFlags) all(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&c.config.Hops, "hops", c.config.Hops, "`number` of messages in a chain")
 	f.IntVar(&c.config.Payload, "payload", c.config.Payload, "size of a message in `bytes`")
+	f.IntVar(&c.config.BareInFlight, "raw-in-flight", 0, "`number` of chains under way between bare actors, if not the same")
 	f.IntVar(&c.config.LiveGrains, "live-grains", 0, "`number` of grains, about, that stay in memory (default: as in any node)")
 	f.IntVar(&c.config.States, "state", c.config.States, "`number` of Int64 states of an address, each of which a message adds one to")
 }

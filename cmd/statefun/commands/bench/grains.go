@@ -26,6 +26,9 @@ type GrainsConfig struct {
 	// InFlight is the number of chains that are under way at any time. Defaults to
 	// 16,384.
 	InFlight int
+	// BareInFlight is the same for the bare actors that grains are compared with.
+	// Defaults to InFlight.
+	BareInFlight int
 	// LiveGrains is about how many grains stay in memory. Defaults to the node's
 	// default.
 	LiveGrains int
@@ -161,6 +164,7 @@ func (c *GrainsConfig) validate() error {
 		inRange("payload", c.Payload, hopsBytes, 1<<20),
 		inRange("state", c.States, 0, maxStates),
 		inRange("in-flight", cmp.Or(c.InFlight, defaultInFlight), runtime.GOMAXPROCS(0), 100_000_000),
+		inRange("raw-in-flight", cmp.Or(c.BareInFlight, defaultInFlight), runtime.GOMAXPROCS(0), 100_000_000),
 		inRange("live-grains", c.LiveGrains, 0, 1_000_000_000),
 		inRange("warmup", c.Warmup, 0, time.Hour),
 		inRange("duration", c.Duration, time.Millisecond, time.Hour),

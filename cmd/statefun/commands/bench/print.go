@@ -64,11 +64,19 @@ func (r *Report) printGrains(c *console.Console) {
 			return fmt.Sprintf("%.2f", quotient(g.MessagesPerSecond, r.Journal.WritesPerSecond))
 		})
 	}
-	row("chains in flight", func(g *GrainsReport) string { return console.Count(g.InFlight) })
+	row("chains in flight", (*GrainsReport).inFlight)
 	row("allocations/message", func(g *GrainsReport) string { return fmt.Sprintf("%.1f", g.AllocsPerMessage) })
 	row("log bytes/message", func(g *GrainsReport) string { return fmt.Sprintf("%.0f", g.LogBytesPerMessage) })
 	row("messages/batch", func(g *GrainsReport) string { return console.Count(g.MessagesPerBatch) })
 	t.Print()
+}
+
+// inFlight shows both numbers if they differ.
+func (g *GrainsReport) inFlight() string {
+	if g.InFlight == g.BareInFlight {
+		return console.Count(g.InFlight)
+	}
+	return console.Count(g.InFlight) + ", bare " + console.Count(g.BareInFlight)
 }
 
 func (r *LatencyReport) print(c *console.Console) {

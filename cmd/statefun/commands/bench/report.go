@@ -45,6 +45,7 @@ type GrainsReport struct {
 	PayloadBytes int     `json:"payload_bytes"`
 	States       int     `json:"states"`
 	InFlight     int     `json:"in_flight"`
+	BareInFlight int     `json:"raw_actor_in_flight"`
 	Seconds      float64 `json:"seconds"`
 
 	MessagesPerSecond         float64 `json:"messages_per_second"`
@@ -135,7 +136,7 @@ func (s *suite) describeMachine() Machine {
 func (c *comparison) report() GrainsReport {
 	return GrainsReport{
 		Addresses: c.cfg.Addresses, Hops: c.cfg.Hops, PayloadBytes: c.cfg.Payload, States: c.cfg.States,
-		InFlight: c.cfg.InFlight, Seconds: c.grains.Elapsed.Seconds(),
+		InFlight: c.cfg.InFlight, BareInFlight: c.bare[0].InFlight, Seconds: c.grains.Elapsed.Seconds(),
 		MessagesPerSecond: c.grains.MessagesPerSecond, RawActorMessagesPerSecond: c.barePerSecond(), RatioToRawActor: c.ratio(),
 		CoreRatio:        c.coreRatio(),
 		RawActorHalves:   [2]float64{c.bare[0].MessagesPerSecond, c.bare[1].MessagesPerSecond},
