@@ -197,11 +197,19 @@ func TestAFunctionThatIsGone(t *testing.T) {
 		if err := n.Send(n.t.Context(), to, functions.Int64.Of(5)); !errors.Is(err, ErrUnknownFunction) {
 			n.t.Fatalf("got %v", err)
 		}
+		if _, err := n.PurgeType(n.t.Context(), "no/such", false); !errors.Is(err, ErrUnknownFunction) {
+			n.t.Fatalf("got %v", err)
+		}
 		n.o.Functions = fns
 		n.restart()
 		a, err := n.Call(n.t.Context(), to, functions.Int64.Of(1))
 		if got, _ := functions.Int64.From(a.Message); err != nil || got != 6 {
 			n.t.Fatalf("got %d, %v", got, err)
+		}
+		n.o.Functions = nil
+		n.restart()
+		if p, err := n.PurgeType(n.t.Context(), "test/counter", false); err != nil || p.States != 1 {
+			n.t.Fatalf("got %+v, %v", p, err)
 		}
 	})
 }

@@ -23,7 +23,7 @@ func (e *Engine) Purge(ctx context.Context, a functions.Address, dry bool) (Purg
 	if err := a.Validate(); err != nil {
 		return Purged{}, err
 	}
-	if e.functions[a.Type] == nil {
+	if e.functions[a.Type] == nil && !e.known(a) {
 		return Purged{}, unknownFunction(a.Type)
 	}
 	timers, err := e.timersOf(a)
@@ -74,7 +74,17 @@ func (e *Engine) PurgeType(ctx context.Context, t functions.TypeName, dry bool) 
 			total.Timers += p.Timers
 		}
 	}
+	if total.Addresses == 0 && e.functions[t] == nil {
+		return total, unknownFunction(t)
+	}
 	return total, nil
+}
+
+// known reports whether the journal has state of an address, though its function
+// may be gone.
+func (e *Engine) known(a functions.Address) bool {
+	states, err := e.State(a)
+	return err == nil && len(states) > 0
 }
 
 func (e *Engine) addressesOf(t functions.TypeName, g persistence.KeyGroup) ([]functions.Address, error) {
@@ -156,7 +166,7 @@ func (w *worker) purgeWhenIdle(ctx context.Context, a functions.Address, f func(
 func (w *worker) purge(g *grain, timers []*timer, dry bool) (p Purged, tx *persistence.Transaction, err error) {
 	j := w.engine.journal
 	messages := slices.Concat(g.inbox.head[g.inbox.first:], g.inbox.tail)
-	p = Purged{Addresses: 1, States: len(g.snapshot()), Messages: len(messages), Timers: len(timers)}
+	p = Purged{Addresses: 1, States: len(g.snapshot()) + len(g.extra), Messages: len(messages), Timers: len(timers)}
 	if dry {
 		return p, nil, nil
 	}
