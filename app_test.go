@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun"
+	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -77,6 +78,28 @@ func TestIngressWithSeveralRouters(t *testing.T) {
 		if got[id] != n {
 			t.Errorf("%s: got %d, want %d", id, got[id], n)
 		}
+	}
+}
+
+// A sink that is made at the start sees what the command line has made of the
+// configuration.
+func TestEgressFromConfig(t *testing.T) {
+	t.Parallel()
+	made := make(chan statefun.Config, 2)
+	app := countingApp().EgressFrom(out, func(c statefun.Config) statefun.Sink {
+		made <- c
+		return actors.HandlerSink(func(context.Context, statefun.Record) error { return nil })
+	})
+	app.Config.DataDir = "later"
+	h := statefun.NewHarness(t, app) // which runs in "/harness", in memory
+	h.Restart()
+	for range 2 {
+		if c := <-made; c.DataDir != "/harness" || c.Environment == nil {
+			t.Errorf("got %+v", c)
+		}
+	}
+	if err := countingApp().EgressFunc(out, nil).EgressFrom(out, nil).Run(t.Context()); err == nil {
+		t.Error("an egress is bound twice")
 	}
 }
 

@@ -90,3 +90,18 @@ func TestGoexitCountsAsFailure(t *testing.T) {
 		})
 	}
 }
+
+// Who gives up waiting knows that the message was accepted.
+func TestCallWithoutReply(t *testing.T) {
+	t.Parallel()
+	fn := one(nil, func(functions.Context, string) error { return nil })
+	e := open(t, environment.Memory(), Options{Functions: []*functions.Function{fn}})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := e.Call(ctx, at("x"), text("silence")); !errors.Is(err, ErrNoReply) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -119,93 +119,124 @@ func (g *Generator) Program(id, from string, depth int) *Program {
 	return p
 }
 
-// Function returns the function that runs programs. Its count of failed attempts
-// is lost with the process, like any memory.
+// interpreter runs programs. Its count of failed attempts is lost with the
+// process, like any memory.
+type interpreter struct {
+	sum, async *functions.ValueState[int64]
+	list       *functions.ListState[string]
+	sent       *functions.MapState[int64] // messages to each address so far
+	got        *functions.MapState[int64] // number of the last message from each
+	message    functions.Type[*Program]
+	work       *functions.AsyncOperation[string, string]
+
+	mu    sync.Mutex
+	tried map[string]int
+}
+
+// Function returns the function that runs programs.
 func Function() *functions.Function {
-	var (
-		sum     = functions.Value("sum", functions.Int64)
-		async   = functions.Value("async", functions.Int64)
-		list    = functions.List("list", functions.String)
-		sent    = functions.Map("sent", functions.Int64) // messages to each address so far
-		got     = functions.Map("got", functions.Int64)  // number of the last message from each
-		message = functions.JSON[*Program](MessageType)
-		work    = functions.Async("work", functions.String, functions.String)
-	)
-	send := func(ctx functions.Context, c *Program) functions.Message {
-		n, _ := sent.Get(ctx, c.ID)
-		sent.Set(ctx, c.ID, n+1)
-		cc := *c
-		cc.N = int(n + 1)
-		return message.Of(&cc)
+	in := &interpreter{
+		sum:     functions.Value("sum", functions.Int64),
+		async:   functions.Value("async", functions.Int64),
+		list:    functions.List("list", functions.String),
+		sent:    functions.Map("sent", functions.Int64),
+		got:     functions.Map("got", functions.Int64),
+		message: functions.JSON[*Program](MessageType),
+		work:    functions.Async("work", functions.String, functions.String),
+		tried:   map[string]int{},
 	}
-	run := func(ctx functions.Context, p *Program) error {
-		if p.N > 0 {
-			last, _ := got.Get(ctx, p.From)
-			if int64(p.N) != last+1 {
-				return functions.Permanent(fmt.Errorf("message %d from %s after %d", p.N, p.From, last))
-			}
-			got.Set(ctx, p.From, int64(p.N))
-		}
-		total := sum.Update(ctx, func(v int64) int64 { return v + p.Add })
-		if _, ok := ctx.Caller(); ok && p.From == "" {
-			ctx.Reply(functions.Int64.Of(total))
-		}
-		if p.Append {
-			list.Append(ctx, p.From)
-		}
-		if p.Emit {
-			ctx.Send(functions.Egress(Egress), functions.String.Of(p.ID))
-		}
-		if p.Async {
-			work.Start(ctx, "meta", func(context.Context) (string, error) { return "done", nil })
-		}
-		for _, c := range p.Send {
-			ctx.Send(Type.At(c.ID), send(ctx, c))
-		}
-		for _, c := range p.After { // timers of different delays overtake: unordered
-			ctx.SendAfter(time.Duration(p.DelayMS)*time.Millisecond, Type.At(c.ID), message.Of(c))
-		}
-		if p.Never != nil {
-			ctx.SendAfter(0, Type.At(p.Never.ID), message.Of(p.Never), functions.CancelToken("never"))
-			ctx.Cancel("never")
-		}
-		if p.Cancel != nil {
-			ctx.SendAfter(time.Hour, Type.At(p.Cancel.ID), message.Of(p.Cancel), functions.CancelToken(p.Token))
-		}
-		if p.Revoke != "" {
-			ctx.Cancel(p.Revoke)
-		}
+	return &functions.Function{
+		Type: Type, States: []functions.State{in.sum, in.async, in.list, in.sent, in.got},
+		Handlers: []functions.Handler{functions.On(in.message, in.handle), functions.OnResult(in.work, in.result)},
+	}
+}
+
+func (in *interpreter) handle(ctx functions.Context, p *Program) error {
+	if err := in.order(ctx, p); err != nil {
+		return err
+	}
+	in.change(ctx, p)
+	in.send(ctx, p)
+	in.schedule(ctx, p)
+	return in.fail(p)
+}
+
+func (in *interpreter) result(ctx functions.Context, r functions.Result[string, string]) error {
+	if r.Metadata != "meta" {
+		return functions.Permanent(fmt.Errorf("metadata %q", r.Metadata))
+	}
+	in.async.Update(ctx, func(v int64) int64 { return v + 1 })
+	return nil
+}
+
+// order checks that no message from the sender is missing, doubled or early.
+func (in *interpreter) order(ctx functions.Context, p *Program) error {
+	if p.N == 0 {
 		return nil
 	}
-	var mu sync.Mutex
-	tried := map[string]int{}
-	return &functions.Function{
-		Type: Type, States: []functions.State{sum, async, list, sent, got},
-		Handlers: []functions.Handler{
-			functions.On(message, func(ctx functions.Context, p *Program) error {
-				if err := run(ctx, p); err != nil {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				key := fmt.Sprintf("%s/%s/%d/%d", p.ID, p.From, p.N, p.Add)
-				if tried[key] >= p.Fail {
-					return nil
-				}
-				if tried[key]++; tried[key] == 1 {
-					panic("planned")
-				}
-				return errors.New("planned")
-			}),
-			functions.OnResult(work, func(ctx functions.Context, r functions.Result[string, string]) error {
-				if r.Metadata != "meta" {
-					return functions.Permanent(fmt.Errorf("metadata %q", r.Metadata))
-				}
-				async.Update(ctx, func(v int64) int64 { return v + 1 })
-				return nil
-			}),
-		},
+	last, _ := in.got.Get(ctx, p.From)
+	if int64(p.N) != last+1 {
+		return functions.Permanent(fmt.Errorf("message %d from %s after %d", p.N, p.From, last))
 	}
+	in.got.Set(ctx, p.From, int64(p.N))
+	return nil
+}
+
+func (in *interpreter) change(ctx functions.Context, p *Program) {
+	total := in.sum.Update(ctx, func(v int64) int64 { return v + p.Add })
+	if _, ok := ctx.Caller(); ok && p.From == "" {
+		ctx.Reply(functions.Int64.Of(total))
+	}
+	if p.Append {
+		in.list.Append(ctx, p.From)
+	}
+}
+
+func (in *interpreter) send(ctx functions.Context, p *Program) {
+	if p.Emit {
+		ctx.Send(functions.Egress(Egress), functions.String.Of(p.ID))
+	}
+	if p.Async {
+		in.work.Start(ctx, "meta", func(context.Context) (string, error) { return "done", nil })
+	}
+	for _, c := range p.Send {
+		n, _ := in.sent.Get(ctx, c.ID)
+		in.sent.Set(ctx, c.ID, n+1)
+		numbered := *c
+		numbered.N = int(n + 1)
+		ctx.Send(Type.At(c.ID), in.message.Of(&numbered))
+	}
+}
+
+// schedule sends what is delayed. Delays overtake: these messages are unordered.
+func (in *interpreter) schedule(ctx functions.Context, p *Program) {
+	for _, c := range p.After {
+		ctx.SendAfter(time.Duration(p.DelayMS)*time.Millisecond, Type.At(c.ID), in.message.Of(c))
+	}
+	if p.Never != nil {
+		ctx.SendAfter(0, Type.At(p.Never.ID), in.message.Of(p.Never), functions.CancelToken("never"))
+		ctx.Cancel("never")
+	}
+	if p.Cancel != nil {
+		ctx.SendAfter(time.Hour, Type.At(p.Cancel.ID), in.message.Of(p.Cancel), functions.CancelToken(p.Token))
+	}
+	if p.Revoke != "" {
+		ctx.Cancel(p.Revoke)
+	}
+}
+
+// fail makes the first attempts fail, when everything else was done.
+func (in *interpreter) fail(p *Program) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	key := fmt.Sprintf("%s/%s/%d/%d", p.ID, p.From, p.N, p.Add)
+	if in.tried[key] >= p.Fail {
+		return nil
+	}
+	if in.tried[key]++; in.tried[key] == 1 {
+		panic("planned")
+	}
+	return errors.New("planned")
 }
 
 // Encode returns the message that carries the program, of type MessageType.
