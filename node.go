@@ -104,7 +104,7 @@ func (n *Node) Send(ctx context.Context, to functions.Address, m functions.Messa
 type Answer = actors.Answer
 
 // Call sends a message and waits for the first reply to it. When ctx ends first,
-// the message stays accepted.
+// the error is [actors.ErrNoReply] if the message was accepted.
 func (n *Node) Call(ctx context.Context, to functions.Address, m functions.Message) (Answer, error) {
 	return n.engine.Call(ctx, to, m)
 }
