@@ -34,8 +34,7 @@ type Transaction struct {
 	Record *Record
 	// Messages are those consumed, in the order of the inbox.
 	Messages []*Message
-	// Skip, if not 0, consumes the inbox up to here; Chunks are the chunks that
-	// go with it.
+	// Skip, if not 0, consumes the inbox up to here; so do Chunks, which go with it.
 	Skip   Sequence
 	Chunks []*Chunk
 	// Cells are all cells of the record after the transaction, and Nudge the
@@ -202,6 +201,9 @@ func (s *Shard) placeRecord(tx *Transaction) {
 		r.consumed = max(r.consumed, tx.Messages[n-1].Sequence)
 	}
 	r.consumed = max(r.consumed, tx.Skip)
+	for _, c := range tx.Chunks {
+		r.consumed = max(r.consumed, c.Last)
+	}
 	if r.batch != s.number {
 		r.batch, r.slot = s.number, len(p.slots)
 		p.slots = append(p.slots, slot{record: r})
@@ -239,11 +241,19 @@ func (j *Journal) admit(size int, txs []*Transaction) error {
 	if err := j.stopped.Load(); err != nil {
 		return *err
 	}
-	if size >= j.opts.BatchBytes || j.logFull.Load() || !j.admitLarge(txs) {
-		j.wanted.Store(true)
-		return ErrFull
+	if j.fits(size, txs) {
+		return nil
 	}
-	return nil
+	j.wanted.Store(true)
+	// Whoever made room just before did not know that somebody wants it.
+	if j.fits(size, txs) {
+		return nil
+	}
+	return ErrFull
+}
+
+func (j *Journal) fits(size int, txs []*Transaction) bool {
+	return size < j.opts.BatchBytes && !j.logFull.Load() && j.admitLarge(txs)
 }
 
 // admitLarge lets one transaction pass however large it is, and more while they

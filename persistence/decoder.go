@@ -1,6 +1,9 @@
 package persistence
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // decoder reads primitive values; once something was malformed it is bad and
 // reads zeros.
@@ -11,6 +14,25 @@ type decoder struct {
 
 func (d *decoder) fail() {
 	d.bad, d.b = true, nil
+}
+
+// version reads the byte that every format begins with.
+func (d *decoder) version(known byte, malformed error) error {
+	if len(d.b) == 0 {
+		return malformed
+	}
+	if v := d.byte(); v != known {
+		return fmt.Errorf("%w: version %d, this program knows %d", malformed, v, known)
+	}
+	return nil
+}
+
+// end reports what is malformed unless everything was read and right.
+func (d *decoder) end(malformed error) error {
+	if d.bad || len(d.b) != 0 {
+		return malformed
+	}
+	return nil
 }
 
 func (d *decoder) byte() byte {

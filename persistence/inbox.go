@@ -253,7 +253,12 @@ func newChunk(r *Record, messages []*Message) (*Chunk, []byte) {
 	}, encodeChunk(messages)
 }
 
-const chunkVersion = 1
+const (
+	chunkVersion    = 1
+	minMessageBytes = 5 // its sequence, and four lengths
+)
+
+var errChunk = errors.New("persistence: malformed inbox chunk")
 
 // encodeChunk writes messages without their common target, last sequence first
 // so that a look at the head tells the chunk's range.
@@ -269,14 +274,14 @@ func encodeChunk(messages []*Message) []byte {
 }
 
 func decodeChunk(target *Record, b []byte) (last Sequence, messages []*Message, err error) {
-	if len(b) == 0 || b[0] != chunkVersion {
-		return 0, nil, ErrPayload
+	d := decoder{b: b}
+	if err := d.version(chunkVersion, errChunk); err != nil {
+		return 0, nil, err
 	}
-	d := decoder{b: b[1:]}
 	last = Sequence(d.uvarint())
 	n := d.uvarint()
-	if n > uint64(len(b)) {
-		return 0, nil, ErrPayload
+	if n > uint64(len(d.b))/minMessageBytes {
+		return 0, nil, errChunk
 	}
 	messages = make([]*Message, n)
 	for i := range messages {
@@ -285,7 +290,7 @@ func decodeChunk(target *Record, b []byte) (last Sequence, messages []*Message, 
 		messages[i] = m
 	}
 	if d.bad || len(d.b) != 0 || n == 0 || messages[n-1].Sequence != last {
-		return 0, nil, ErrPayload
+		return 0, nil, errChunk
 	}
 	return last, messages, nil
 }
@@ -342,15 +347,22 @@ func (j *Journal) adopt(r *Record) error {
 	if err != nil {
 		return err
 	}
-	messages = slices.DeleteFunc(messages, func(m *Message) bool { return m.Sequence <= l.Consumed })
+	// The window may be ahead of the marker: what the log has, too, is known.
+	known := in.recovered[r.key]
+	messages = slices.DeleteFunc(messages, func(m *Message) bool {
+		_, twice := slices.BinarySearchFunc(known, m.Sequence, compareSequence)
+		return twice || m.Sequence <= l.Consumed
+	})
 	w.adopted = true
 	in.unread--
 	in.waiting = append(in.waiting, messages...)
-	if all := mergeMessages(messages, in.recovered[r.key]); len(all) > 0 {
+	if all := mergeMessages(messages, known); len(all) > 0 {
 		in.recovered[r.key] = all
 	}
 	return nil
 }
+
+func compareSequence(m *Message, s Sequence) int { return cmp.Compare(m.Sequence, s) }
 
 // nextChunk finds the first chunk that has messages after a sequence. Chunks
 // without any were consumed before a crash and are left to the materializer.

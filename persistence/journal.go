@@ -213,7 +213,8 @@ func (j *Journal) stop(reason error) {
 func (j *Journal) fatal(err error) { j.stop(err) }
 
 // Close makes durable and materializes what was appended, and releases the
-// files. Nobody may append any more.
+// files. Nobody may append any more. A journal that was never started is left as
+// it is.
 func (j *Journal) Close() error {
 	var err error
 	j.closeOnce.Do(func() { err = j.close() })
@@ -221,17 +222,26 @@ func (j *Journal) Close() error {
 }
 
 func (j *Journal) close() error {
-	j.materializer.disarm()
-	j.materializeTask.Stop()
-	j.commitTask.Stop()
-	for j.Err() == nil && j.commitStep() {
+	started := j.stopTasks()
+	for started && j.Err() == nil && j.commitStep() {
 	}
 	err := j.Err()
-	if err == nil {
+	if started && err == nil {
 		err = j.materialize(true)
 	}
 	j.stop(nil)
 	return errors.Join(err, j.closeFiles())
+}
+
+// stopTasks reports whether there are any: Start may never have been called.
+func (j *Journal) stopTasks() (started bool) {
+	if j.commitTask == nil {
+		return false
+	}
+	j.materializer.disarm()
+	j.materializeTask.Stop()
+	j.commitTask.Stop()
+	return true
 }
 
 // Abort releases the files without another write: what a crash would leave,
@@ -240,9 +250,7 @@ func (j *Journal) Abort() error {
 	var err error
 	j.closeOnce.Do(func() {
 		j.stop(nil)
-		j.materializer.disarm()
-		j.materializeTask.Stop()
-		j.commitTask.Stop()
+		j.stopTasks()
 		err = j.closeFiles()
 	})
 	return err

@@ -106,6 +106,12 @@ func recordKey(g KeyGroup, a functions.Address) []byte {
 	return append(addressKey(g, sectionAddress, a), kindRecord)
 }
 
+// isRecordKey reports whether a key of a group's addresses is a record's.
+func isRecordKey(k []byte) bool {
+	_, _, rest, err := cutAddressKey(k)
+	return err == nil && len(rest) == 1 && rest[0] == kindRecord
+}
+
 // windowKey is the row of the waiting messages that an address holds in memory.
 func windowKey(g KeyGroup, a functions.Address) []byte {
 	return append(addressKey(g, sectionInbox, a), inboxWindow)

@@ -3,6 +3,8 @@ package persistence
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -128,7 +130,7 @@ func (j *Journal) fill(b *tables.Batch, g *generation) error {
 	for _, c := range g.clears {
 		b.Clear(c.Low, c.High)
 	}
-	b.Set(markerKey, j.marker(g.last))
+	b.Set(markerKey, marker{g.last, j.opts.Highest(), j.egressSequence.Load()}.encode())
 	return nil
 }
 
@@ -218,10 +220,36 @@ func (j *Journal) dropEmpty(b *tables.Batch, g *generation, gone []string) error
 	return nil
 }
 
-func (j *Journal) marker(n BatchNumber) []byte {
-	v := binary.BigEndian.AppendUint64([]byte{1}, uint64(n))
-	v = binary.BigEndian.AppendUint64(v, uint64(j.opts.Highest()))
-	return binary.BigEndian.AppendUint64(v, j.egressSequence.Load())
+// marker says what the tables hold, and which numbers were given out by then.
+type marker struct {
+	batch   BatchNumber
+	highest Sequence // of messages and the like
+	egress  uint64   // highest sequence of an egress record
+}
+
+const markerVersion = 1
+
+var errMarker = errors.New("persistence: malformed marker in the tables")
+
+func (m marker) encode() []byte {
+	v := binary.BigEndian.AppendUint64([]byte{markerVersion}, uint64(m.batch))
+	v = binary.BigEndian.AppendUint64(v, uint64(m.highest))
+	return binary.BigEndian.AppendUint64(v, m.egress)
+}
+
+func decodeMarker(v []byte) (marker, error) {
+	d := decoder{b: v}
+	if err := d.version(markerVersion, errMarker); err != nil {
+		return marker{}, err
+	}
+	if len(d.b) != 3*8 {
+		return marker{}, fmt.Errorf("%w: %x", errMarker, v)
+	}
+	return marker{
+		batch:   BatchNumber(binary.BigEndian.Uint64(d.b)),
+		highest: Sequence(binary.BigEndian.Uint64(d.b[8:])),
+		egress:  binary.BigEndian.Uint64(d.b[16:]),
+	}, nil
 }
 
 // truncate flushes the tables and drops the segments that they replace.
@@ -234,7 +262,11 @@ func (j *Journal) truncate() error {
 		return err
 	}
 	if ok {
-		if err := j.log.Drop(binary.BigEndian.Uint64(v[1:])); err != nil {
+		m, err := decodeMarker(v)
+		if err != nil {
+			return err
+		}
+		if err := j.log.Drop(uint64(m.batch)); err != nil {
 			return err
 		}
 	}

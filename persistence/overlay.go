@@ -2,6 +2,8 @@ package persistence
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tidwall/btree"
@@ -66,6 +68,22 @@ func (o *overlay) record(key string) ([]byte, bool) {
 		}
 	}
 	return nil, false
+}
+
+// recordsOf returns the keys of a group's records in the overlay, and which of
+// them are empty.
+func (o *overlay) recordsOf(g KeyGroup) map[string]bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	prefix, out := string(groupKey(g, sectionAddress)), map[string]bool{}
+	for _, gen := range slices.Backward(o.generations()) {
+		for key, e := range gen.records {
+			if strings.HasPrefix(key, prefix) {
+				out[key] = isEmptyRecord(e.value)
+			}
+		}
+	}
+	return out
 }
 
 // row returns what the overlay says of a row.

@@ -138,22 +138,16 @@ type visitor struct {
 // that had been given out.
 func decodePayload(p []byte, v visitor) (highest Sequence, err error) {
 	d := payloadDecoder{decoder: decoder{b: p}}
-	if ver := d.byte(); ver != payloadVersion {
-		return 0, fmt.Errorf("%w: version %d, this program knows %d", ErrPayload, ver, payloadVersion)
+	if err := d.version(payloadVersion, ErrPayload); err != nil {
+		return 0, err
 	}
 	highest = Sequence(d.uvarint())
 	for len(d.b) > 0 {
 		if err := d.entry(v); err != nil {
 			return 0, err
 		}
-		if d.bad {
-			return 0, ErrPayload
-		}
 	}
-	if d.bad {
-		return 0, ErrPayload
-	}
-	return highest, nil
+	return highest, d.end(ErrPayload)
 }
 
 type payloadDecoder struct {
@@ -175,13 +169,24 @@ func (d *payloadDecoder) entry(v visitor) error {
 		}
 		return v.message(m)
 	case entryPut:
-		return v.row(Row{Key: d.bytes(), Value: d.bytes()})
+		return d.rowEntry(v, Row{Key: d.bytes(), Value: d.bytes()})
 	case entryDelete:
-		return v.row(Row{Key: d.bytes(), Delete: true})
+		return d.rowEntry(v, Row{Key: d.bytes(), Delete: true})
 	case entryClear:
-		return v.clear(KeyRange{d.bytes(), d.bytes()})
+		r := KeyRange{d.bytes(), d.bytes()}
+		if d.bad {
+			return ErrPayload
+		}
+		return v.clear(r)
 	}
 	return ErrPayload
+}
+
+func (d *payloadDecoder) rowEntry(v visitor, r Row) error {
+	if d.bad {
+		return ErrPayload
+	}
+	return v.row(r)
 }
 
 func (d *payloadDecoder) recordEntry(v visitor) error {
@@ -250,20 +255,28 @@ func (d *decoder) body(m *Message) {
 	m.Type, m.Value = functions.TypeName(d.string()), d.bytes()
 }
 
+const egressVersion = 1
+
+var errEgress = errors.New("persistence: malformed egress record")
+
 // egressRow is the row in which an egress record waits.
 func egressRow(r *EgressRecord) Row {
-	v := appendString(make([]byte, 0, 32+len(r.Key)+len(r.Type)+len(r.Value)), r.Key)
+	v := append(make([]byte, 0, 32+len(r.Key)+len(r.Type)+len(r.Value)), egressVersion)
+	v = appendString(v, r.Key)
 	v = appendString(v, r.Type)
 	return Row{Key: EgressKey(r.Egress, r.Sequence), Value: appendString(v, r.Value)}
 }
 
 // DecodeEgress reads a row of an egress's queue. The value aliases the row's.
 func DecodeEgress(egress functions.TypeName, row Row) (EgressRecord, error) {
+	if len(row.Key) != len(egressPrefix(egress))+8 {
+		return EgressRecord{}, fmt.Errorf("persistence: not the key of a record for %s: %x", egress, row.Key)
+	}
 	d := decoder{b: row.Value}
+	if err := d.version(egressVersion, errEgress); err != nil {
+		return EgressRecord{}, err
+	}
 	r := EgressRecord{Egress: egress, Sequence: TailSequence(row.Key)}
 	r.Key, r.Type, r.Value = d.string(), functions.TypeName(d.string()), d.bytes()
-	if d.bad || len(d.b) != 0 {
-		return r, ErrPayload
-	}
-	return r, nil
+	return r, d.end(errEgress)
 }

@@ -2,7 +2,10 @@ package persistence
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence/tables"
@@ -23,38 +26,46 @@ type Loaded struct {
 
 // Load reads a record. One that does not exist is empty.
 func (j *Journal) Load(r *Record) (Loaded, error) {
-	value, ok := j.overlay.record(r.key)
-	if !ok {
-		var err error
-		if value, ok, err = j.tables.Get([]byte(r.key), nil); err != nil {
-			return Loaded{}, err
+	value, ok, err := j.recordValue(r)
+	for ok && err == nil {
+		var l Loaded
+		if l.Consumed, l.Nudge, l.Cells, err = decodeRecord(value); err != nil {
+			return Loaded{}, fmt.Errorf("%w of %s", err, r.Address)
+		}
+		var whole bool
+		if whole, err = j.loadLarge(r, l.Cells); whole || err != nil {
+			return l, err
+		}
+		// A batch that is durable since may have removed what the record had.
+		was := value
+		if value, ok, err = j.recordValue(r); ok && bytes.Equal(value, was) {
+			return Loaded{}, fmt.Errorf("persistence: record of %s refers to a missing value", r.Address)
 		}
 	}
-	if !ok {
-		return Loaded{}, nil
-	}
-	consumed, nudge, cells, err := decodeRecord(value)
-	if err != nil {
-		return Loaded{}, fmt.Errorf("%w of %s", err, r.Address)
-	}
-	return Loaded{consumed, nudge, cells}, j.loadLarge(r, cells)
+	return Loaded{}, err
 }
 
-func (j *Journal) loadLarge(r *Record, cells []Cell) error {
+func (j *Journal) recordValue(r *Record) (value []byte, ok bool, err error) {
+	if value, ok := j.overlay.record(r.key); ok {
+		return value, true, nil
+	}
+	return j.tables.Get([]byte(r.key), nil)
+}
+
+// loadLarge reads the values that are rows of their own. It reports false if one
+// is missing.
+func (j *Journal) loadLarge(r *Record, cells []Cell) (whole bool, err error) {
 	for i := range cells {
 		if !cells[i].Large {
 			continue
 		}
 		v, ok, err := j.Get(LargeKey(r.Group, r.Address, cells[i].Spec))
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return fmt.Errorf("persistence: record of %s refers to a missing value", r.Address)
+		if !ok || err != nil {
+			return false, err
 		}
 		cells[i].Value = v
 	}
-	return nil
+	return true, nil
 }
 
 // Adopt makes what was loaded the record's own, before its first transaction.
@@ -112,46 +123,37 @@ func (j *Journal) ScanAll(r KeyRange, visit func(Row) bool) error {
 }
 
 // Addresses visits the addresses of a key group that have a durable record, in
-// order of type and id. Those that only wait for messages are not among them.
+// the order of their keys. Those that only wait for messages are not among them.
 func (j *Journal) Addresses(g KeyGroup, visit func(functions.Address) bool) error {
-	seen := map[string]bool{}
-	more := true
-	err := j.recordsInOverlay(g, func(key string, a functions.Address, empty bool) {
-		seen[key] = true
-		more = more && (empty || visit(a))
-	})
-	if err != nil || !more {
-		return err
+	// The overlay first, as in Scan.
+	over := j.overlay.recordsOf(g)
+	keys, stopped := slices.Sorted(maps.Keys(over)), false
+	var inner error
+	show := func(key string, empty bool) {
+		_, a, _, err := cutAddressKey([]byte(key))
+		inner = cmp.Or(inner, err)
+		stopped = stopped || err != nil || !empty && !visit(a)
+	}
+	upTo := func(key string) {
+		for len(keys) > 0 && keys[0] <= key && !stopped {
+			show(keys[0], over[keys[0]])
+			keys = keys[1:]
+		}
 	}
 	r := AddressesRange(g)
-	return j.tables.Scan(r.Low, r.High, func(k, v []byte) bool {
-		_, a, rest, err := cutAddressKey(k)
-		if err != nil || len(rest) != 1 || rest[0] != kindRecord || seen[string(k)] || isEmptyRecord(v) {
-			return true
+	err := j.tables.Scan(r.Low, r.High, func(k, v []byte) bool {
+		if upTo(string(k)); stopped {
+			return false
 		}
-		return visit(a)
+		if _, known := over[string(k)]; !known && isRecordKey(k) {
+			show(string(k), isEmptyRecord(v))
+		}
+		return !stopped
 	})
-}
-
-func (j *Journal) recordsInOverlay(g KeyGroup, visit func(key string, a functions.Address, empty bool)) error {
-	j.overlay.mu.RLock()
-	defer j.overlay.mu.RUnlock()
-	prefix := string(groupKey(g, sectionAddress))
-	seen := map[string]bool{}
-	for _, gen := range j.overlay.generations() {
-		for key, e := range gen.records {
-			if len(key) < len(prefix) || key[:len(prefix)] != prefix || seen[key] {
-				continue
-			}
-			seen[key] = true
-			_, a, _, err := cutAddressKey([]byte(key))
-			if err != nil {
-				return err
-			}
-			visit(key, a, isEmptyRecord(e.value))
-		}
+	if err == nil {
+		upTo(string(r.High))
 	}
-	return nil
+	return cmp.Or(inner, err)
 }
 
 // setRow writes into the tables directly.

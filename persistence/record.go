@@ -3,7 +3,7 @@ package persistence
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"math"
 
 	"github.com/statefun-go/statefun/functions"
 )
@@ -69,6 +69,8 @@ const recordVersion = 1
 const (
 	cellLarge byte = 1 << iota
 	cellExpires
+
+	minCellBytes = 2 // the number of its state, and flags
 )
 
 // appendRecord encodes what the tables hold under a record's key.
@@ -106,16 +108,13 @@ var errRecord = errors.New("persistence: malformed record")
 
 // decodeRecord reads what appendRecord wrote; values alias b.
 func decodeRecord(b []byte) (consumed Sequence, nudge int64, cells []Cell, err error) {
-	if len(b) == 0 {
-		return 0, 0, nil, errRecord
+	d := decoder{b: b}
+	if err := d.version(recordVersion, errRecord); err != nil {
+		return 0, 0, nil, err
 	}
-	if b[0] != recordVersion {
-		return 0, 0, nil, fmt.Errorf("%w: version %d, this program knows %d", errRecord, b[0], recordVersion)
-	}
-	d := decoder{b: b[1:]}
 	consumed, nudge = Sequence(d.uvarint()), int64(d.uvarint())
 	n := d.uvarint()
-	if n > uint64(len(b)) {
+	if n > uint64(len(d.b))/minCellBytes {
 		return 0, 0, nil, errRecord
 	}
 	if n > 0 {
@@ -124,15 +123,18 @@ func decodeRecord(b []byte) (consumed Sequence, nudge int64, cells []Cell, err e
 	for i := range cells {
 		cells[i] = d.cell()
 	}
-	if d.bad || len(d.b) != 0 {
-		return 0, 0, nil, errRecord
+	if err := d.end(errRecord); err != nil {
+		return 0, 0, nil, err
 	}
 	return consumed, nudge, cells, nil
 }
 
 func (d *decoder) cell() Cell {
-	c := Cell{Spec: SpecID(d.uvarint())}
-	flags := d.byte()
+	spec, flags := d.uvarint(), d.byte()
+	if spec > math.MaxUint32 || flags&^(cellLarge|cellExpires) != 0 {
+		d.fail()
+	}
+	c := Cell{Spec: SpecID(spec)}
 	c.Large = flags&cellLarge != 0
 	if flags&cellExpires != 0 {
 		c.Expires = int64(d.uvarint())

@@ -3,7 +3,6 @@ package persistence
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -17,15 +16,15 @@ func (j *Journal) recover(dir string) error {
 	if err != nil {
 		return err
 	}
-	after := BatchNumber(0)
+	var m marker
 	if ok {
-		if len(v) != 25 || v[0] != 1 {
-			return fmt.Errorf("persistence: malformed marker in the tables: %x", v)
+		if m, err = decodeMarker(v); err != nil {
+			return err
 		}
-		after = BatchNumber(binary.BigEndian.Uint64(v[1:]))
-		j.recovered = Sequence(binary.BigEndian.Uint64(v[9:]))
-		j.egressSequence.Store(binary.BigEndian.Uint64(v[17:]))
 	}
+	after := m.batch
+	j.recovered = m.highest
+	j.egressSequence.Store(m.egress)
 	j.overlay.active.last = after
 	j.log, err = wal.Open(wal.Options{FS: j.opts.Environment.FS, Dir: dir, SegmentBytes: max(64<<10, j.opts.LogBytes/16), Random: j.opts.Environment.Random}, uint64(after), j.replay)
 	if err != nil {
@@ -81,7 +80,9 @@ func (j *Journal) replayRecord(a functions.Address, value []byte) error {
 	}
 	key := string(recordKey(j.Group(a.ID), a))
 	j.overlay.active.entry(key).value = bytes.Clone(value)
-	j.inboxes.takeRecovered(key, 0, consumed)
+	if consumed > 0 {
+		j.inboxes.takeRecovered(key, 0, consumed)
+	}
 	return nil
 }
 
@@ -115,22 +116,29 @@ func (j *Journal) scanInboxes() error {
 
 func (j *Journal) scanInbox(k, v []byte) error {
 	g, a, rest, err := cutAddressKey(k)
-	if err != nil || len(rest) == 0 || len(v) == 0 || v[0] != chunkVersion {
-		return fmt.Errorf("persistence: malformed inbox row at %x", k)
+	if err != nil {
+		return err
 	}
+	d := decoder{b: v}
+	if err := d.version(chunkVersion, errChunk); err != nil {
+		return fmt.Errorf("%w of %s", err, a)
+	}
+	last := Sequence(d.uvarint())
 	key := string(recordKey(g, a))
-	if rest[0] == inboxWindow {
+	switch {
+	case len(rest) == 1 && rest[0] == inboxWindow:
 		j.inboxes.windows[key] = &window{}
 		j.inboxes.unread++
 		return nil
+	case len(rest) != 1+8 || rest[0] != inboxChunk || d.bad:
+		return fmt.Errorf("%w at %x", errChunk, k)
 	}
 	j.inboxes.chunks[key]++
 	list := j.inboxes.recovered[key]
 	if len(list) == 0 {
 		return nil
 	}
-	first, d := TailSequence(k), decoder{b: v[1:]}
-	last := Sequence(d.uvarint())
+	first := TailSequence(k)
 	list = slices.DeleteFunc(list, func(m *Message) bool { return m.Sequence >= first && m.Sequence <= last })
 	if j.inboxes.recovered[key] = list; len(list) == 0 {
 		delete(j.inboxes.recovered, key)

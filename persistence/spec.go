@@ -3,6 +3,7 @@ package persistence
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -111,6 +112,8 @@ func specKey(id SpecID) []byte {
 
 const specVersion = 1
 
+var errSpec = errors.New("persistence: malformed state declaration")
+
 func encodeSpec(s *Spec) []byte {
 	b := appendString([]byte{specVersion}, s.Function)
 	b = appendString(b, s.Name)
@@ -120,16 +123,19 @@ func encodeSpec(s *Spec) []byte {
 }
 
 func decodeSpec(row Row) (*Spec, error) {
+	if len(row.Key) != len(specKey(0)) {
+		return nil, fmt.Errorf("%w: key %x", errSpec, row.Key)
+	}
 	d := decoder{b: row.Value}
-	if v := d.byte(); v != specVersion {
-		return nil, fmt.Errorf("persistence: state declaration of version %d, this program knows %d", v, specVersion)
+	if err := d.version(specVersion, errSpec); err != nil {
+		return nil, err
 	}
 	s := &Spec{ID: SpecID(binary.BigEndian.Uint32(row.Key[len(row.Key)-4:]))}
 	s.Function, s.Name = functions.TypeName(d.string()), d.string()
 	s.Kind, s.Mode = functions.StateKind(d.byte()), functions.ExpireMode(d.byte())
 	s.TTL, s.Type = time.Duration(d.uvarint()), functions.TypeName(d.string())
-	if d.bad {
-		return nil, fmt.Errorf("persistence: malformed state declaration at %x", row.Key)
+	if err := d.end(errSpec); err != nil {
+		return nil, fmt.Errorf("%w: key %x", err, row.Key)
 	}
 	return s, nil
 }

@@ -120,9 +120,6 @@ func (r *crashRun) batch() *Batch {
 func (r *crashRun) check() {
 	r.Helper()
 	n, _ := r.number(r.Get(marker, nil))
-	if n > r.flushed && n < uint64(len(r.states))-1 {
-		println("between", fmt.Sprintf("%T", r.Tables))
-	}
 	if n < r.flushed || n >= uint64(len(r.states)) {
 		r.Fatalf("seed %d: the crash left batch %d, flushed was %d, applied %d", r.seed, n, r.flushed, len(r.states)-1)
 	}

@@ -52,7 +52,7 @@ func (d *demo) summary(r report, f *findings) string {
 		text += "  " + s.label.Render(fmt.Sprintf("%-16s", label)) + s.strong.Render(value) + more + "\n"
 	}
 	c, _ := d.load.snapshot()
-	row("accepted", console.Count(r.TransactionsAccepted), fmt.Sprintf(" transactions, %s of them in this run", console.Count(c.accepted-c.again)))
+	row("accepted", console.Count(r.TransactionsAccepted), fmt.Sprintf(" transactions, %s of them new in this run", console.Count(c.accepted-c.again)))
 	row("verdicts", console.Count(r.Verdicts), "")
 	row("duplicates", console.Count(r.Duplicates), "")
 	row("alerts", console.Count(r.Alerts), fmt.Sprintf(", and %s lines in %s", console.Count(f.lines), d.alertsFile()))

@@ -1,0 +1,107 @@
+package persistence
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// put stores one large cell and its row, or a small one instead.
+func largeCell(r *Record, value string, large bool) *Transaction {
+	tx := &Transaction{Record: r, Cells: []Cell{{Spec: 1, Value: []byte(value), Large: large}}}
+	tx.Rows = append(tx.Rows, Row{Key: LargeKey(r.Group, r.Address, 1), Value: []byte(value), Delete: !large})
+	return tx
+}
+
+func (b *bench) cell(id string) string {
+	b.Helper()
+	l := b.load(id)
+	if len(l.Cells) != 1 {
+		b.Fatalf("%s has %+v", id, l)
+	}
+	return string(l.Cells[0].Value)
+}
+
+// A large value is a row of its own and read with its record, wherever both are.
+func TestLargeCells(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	r := b.record("Ada")
+	for i, where := range []func(){b.settle, b.materialize, b.restart, b.crash} {
+		for _, large := range []bool{true, false, true} {
+			want := fmt.Sprint(i, large, strings.Repeat("x", 5000))
+			b.append(largeCell(r, want, large))
+			b.settle()
+			where()
+			r = b.record("Ada")
+			if got := b.cell("Ada"); got != want {
+				t.Errorf("got %.20q of %d bytes, expected %.20q", got, len(got), want)
+			}
+		}
+	}
+	b.append(&Transaction{Rows: []Row{{Key: LargeKey(r.Group, r.Address, 1), Delete: true}}})
+	b.settle()
+	if _, err := b.Load(r); err == nil || !strings.Contains(err.Error(), "record of example/greeter/Ada refers to a missing value") {
+		t.Errorf("got %v", err)
+	}
+	b.must(b.Close())
+}
+
+// Reads from outside meet changes: a large value that goes while its record is
+// being read is no damage.
+func TestLoadWhileTheRecordChanges(t *testing.T) {
+	t.Parallel()
+	for _, end := range []*Transaction{{}, {Cells: []Cell{{Spec: 1, Value: []byte("small")}}}} {
+		b := setup(t)
+		m := &meddled{Tables: b.memory}
+		b.opts.Tables = m
+		b.start()
+		r := b.record("Ada")
+		b.append(largeCell(r, "large", true))
+		b.materialize()
+		m.after = func(_ string, key []byte) {
+			if string(key) != r.key {
+				return
+			}
+			m.after = nil
+			end.Record = r
+			end.Rows = []Row{{Key: LargeKey(r.Group, r.Address, 1), Delete: true}}
+			b.append(end)
+			b.settle()
+		}
+		l, err := b.Load(NewRecord(r.Address, r.Group))
+		if err != nil || len(l.Cells) != len(end.Cells) || len(l.Cells) > 0 && string(l.Cells[0].Value) != "small" {
+			t.Errorf("got %+v %v, expected %+v", l, err, end.Cells)
+		}
+		b.must(b.Close())
+	}
+}
+
+// What is read of a record is the reader's: later batches do not change it.
+func TestLoadedCellsAreKept(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	r := b.record("Ada")
+	for _, v := range []string{"one", "two"} {
+		l := b.load("Ada")
+		b.append(&Transaction{Record: r, Cells: []Cell{{Spec: 1, Value: []byte(v)}}})
+		b.settle()
+		if v == "two" && string(l.Cells[0].Value) != "one" {
+			t.Errorf("what was loaded became %q", l.Cells[0].Value)
+		}
+	}
+	b.must(b.Close())
+}
+
+// A record whose bytes are nonsense is an error that names its address.
+func TestDamagedRecord(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	r := b.record("Ada")
+	b.put(r.key, "nonsense")
+	b.materialize()
+	if _, err := b.Load(r); err == nil || !strings.Contains(err.Error(), "malformed record: version 110, this program knows 1 of example/greeter/Ada") {
+		t.Errorf("got %v", err)
+	}
+	b.must(b.Close())
+}
