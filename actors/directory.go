@@ -64,7 +64,7 @@ func (w *worker) passivate(g *grain) {
 // evict frees up to n grains that were not used since the clock's hand passed.
 func (w *worker) evict(n int) {
 	d := &w.directory
-	for range 2 * len(d.all) {
+	for range min(2*len(d.all), evictLooks) {
 		if n == 0 {
 			return
 		}
@@ -99,6 +99,9 @@ func (w *worker) sweep() {
 		}
 	}
 }
+
+// evictLooks bounds what an activation pays where hardly any grain can go.
+const evictLooks = 64
 
 // sweeps is how many sweeps visit every grain once.
 const sweeps = 30

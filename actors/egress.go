@@ -46,6 +46,7 @@ type egressQueue struct {
 	bytes   int
 	skipped uint64 // counts records that did not fit
 	behind  bool   // rows hold records that are not in the window
+	inHand  bool   // the sink has got some that are not acknowledged
 }
 
 const (
@@ -126,6 +127,9 @@ func (q *egressQueue) step() bool {
 		return false
 	}
 	q.failed = 0
+	q.mu.Lock()
+	q.inHand = false
+	q.mu.Unlock()
 	return true
 }
 
@@ -135,7 +139,7 @@ func (q *egressQueue) next() ([]persistence.EgressRecord, error) {
 	q.mu.Lock()
 	if len(q.window) > 0 {
 		records := q.window
-		q.window, q.bytes = nil, 0
+		q.window, q.bytes, q.inHand = nil, 0, true
 		q.mu.Unlock()
 		return records, nil
 	}
@@ -206,7 +210,7 @@ func (q *egressQueue) acknowledge(records []persistence.EgressRecord, position [
 func (q *egressQueue) again(records []persistence.EgressRecord, err error) {
 	q.failed++
 	q.mu.Lock()
-	q.window = append(records, q.window...)
+	q.window, q.inHand = append(records, q.window...), false
 	q.mu.Unlock()
 	q.engine.opts.Logger.Warn("egress failed, its records wait", "egress", string(q.name), "attempt", q.failed, "error", err)
 	q.engine.env.Clock.AfterFunc(q.engine.opts.backoff(q.failed), q.task.Wake)
@@ -236,7 +240,7 @@ func (HandlerSink) Close() error { return nil }
 func (q *egressQueue) drained() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.window) == 0 && !q.behind && q.failed == 0
+	return len(q.window) == 0 && !q.behind && !q.inHand
 }
 
 func (q *egressQueues) close() error {

@@ -264,15 +264,16 @@ func (e *Engine) Start() error {
 		w.task = e.task(fmt.Sprintf("worker %d", i), w.step)
 	}
 	e.started = true
+	// What a former run left pending is settled before this one begins anything.
+	if err := errors.Join(e.countQuarantined(), e.settleAsync()); err != nil {
+		return err
+	}
 	e.running.Store(true)
 	e.room()
 	e.queues.wake()
 	e.watchdog.start()
 	e.every("sweep", max(e.opts.IdleAfter/sweeps, time.Millisecond), e.sweep)
-	if err := e.countQuarantined(); err != nil {
-		return err
-	}
-	return e.settleAsync()
+	return nil
 }
 
 // task starts a task whose steps do nothing before all tasks are known.

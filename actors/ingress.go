@@ -31,6 +31,17 @@ type ingress struct {
 	roomFor chan struct{} // closed when there may be room
 }
 
+// enter accounts for bytes on their way; one message may always go.
+func (in *ingress) enter(size int64) bool {
+	if sum := in.waiting.Add(size); sum > in.engine.opts.MaxWaitingBytes && sum != size {
+		in.waiting.Add(-size)
+		return false
+	}
+	return true
+}
+
+func (in *ingress) leave(size int64) { in.waiting.Add(-size) }
+
 func (in *ingress) room() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -94,11 +105,10 @@ func (e *Engine) send(ctx context.Context, caller, to functions.Address, m funct
 		return err
 	}
 	size := int64(len(m.Value) + 256)
-	if e.ingress.waiting.Add(size) > e.opts.MaxWaitingBytes && size < e.opts.MaxWaitingBytes {
-		e.ingress.waiting.Add(-size)
+	if !e.ingress.enter(size) {
 		return ErrOverloaded
 	}
-	defer e.ingress.waiting.Add(-size)
+	defer e.ingress.leave(size)
 	e.metrics.sends.Add(1)
 	return e.appendDurably(ctx, &persistence.Transaction{Sends: []*persistence.Message{{
 		Target: to, Caller: caller, Type: m.Type, Value: m.Value,
@@ -158,6 +168,11 @@ func (e *Engine) SendAll(ctx context.Context, out []Outgoing) error {
 		return fmt.Errorf("actors: %d messages of %d bytes at once, at most %d and %d are allowed",
 			len(tx.Sends), tx.Size(), e.opts.MaxSends, e.opts.MaxTransactionBytes)
 	}
+	size := int64(tx.Size())
+	if !e.ingress.enter(size) {
+		return ErrOverloaded
+	}
+	defer e.ingress.leave(size)
 	e.metrics.sends.Add(uint64(len(out)))
 	return e.appendDurably(ctx, tx)
 }

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -80,7 +81,8 @@ func (e *Engine) sendOnce(ctx context.Context, key string, to functions.Address,
 		return Answer{}, fmt.Errorf("actors: %w", err)
 	}
 	// The key comes first and has its length before it: no two pairs meet.
-	once := functions.Address{Type: onceType, ID: fmt.Sprintf("%d:%s:%s", len(key), key, to)}
+	id := sha256.Sum256(fmt.Appendf(nil, "%d:%s:%s", len(key), key, to))
+	once := functions.Address{Type: onceType, ID: hex.EncodeToString(id[:])}
 	return e.wait(ctx, func(client functions.Address) error {
 		return e.send(ctx, client, once, functions.Message{Type: onceRequestType, Value: request})
 	})
@@ -159,7 +161,10 @@ func (inv *invocation) remember(spec *functions.StateSpec, r onceRecord) error {
 	if err != nil {
 		return functions.Permanent(err)
 	}
-	inv.SetValue(spec, b)
+	// Larger than what it remembers, and so perhaps than other values may be.
+	if i := inv.find(spec); i >= 0 && inv.account(0, len(b)) {
+		inv.write(i, b, true)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,7 @@ type StateValue struct {
 func (w *worker) quarantine(inv *invocation) {
 	g, m := inv.grain, inv.message
 	q := Quarantined{
-		Address: m.Target, Sequence: uint64(m.Sequence), Error: inv.err.Error(), Attempts: g.attempts,
+		Address: m.Target, Sequence: uint64(m.Sequence), Error: cmp.Or(inv.err.Error(), "an error without a text"), Attempts: g.attempts,
 		Stack: string(inv.stack), At: time.UnixMilli(w.now), State: g.snapshot(),
 	}
 	inv.effects.reset()

@@ -46,8 +46,8 @@ func (inv *invocation) cell(i int) cell {
 // write sets the cell at place i, and its expiration anew.
 func (inv *invocation) write(i int, value []byte, present bool) {
 	c := cell{value: value, present: present}
-	if s := (*inv.fn.states.Load())[i]; present && s.Mode != functions.ExpireNever {
-		c.expires = inv.now + s.TTL.Milliseconds()
+	if s := (*inv.fn.states.Load())[i]; present && s.spec.Mode != functions.ExpireNever {
+		c.expires = inv.now + s.spec.TTL.Milliseconds()
 	}
 	for k := range inv.effects.writes {
 		if inv.effects.writes[k].place == i {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -68,7 +69,7 @@ func (inv *invocation) SendAfter(delay time.Duration, to functions.Address, m fu
 		inv.Fail(functions.Permanent(fmt.Errorf("a delay of %v overflows the clock", delay)))
 		return
 	}
-	if !inv.checkTarget(to) || !inv.account(1, 192+len(m.Value)) {
+	if !isWaitingClient(to) && !inv.checkTarget(to) || !inv.account(1, 192+len(m.Value)) {
 		return
 	}
 	t := &timer{
@@ -96,6 +97,47 @@ func (inv *invocation) claim(t *timer) bool {
 	}
 	inv.put(key, t.key())
 	return true
+}
+
+// reclaimTokens checks the tokens of an invocation that ran off its worker again:
+// another one of the same id may have claimed them meanwhile.
+func (w *worker) reclaimTokens(inv *invocation) error {
+	for _, t := range inv.effects.timers {
+		if t.token == "" {
+			continue
+		}
+		key := persistence.TokenKey(t.group, inv.message.Target.ID, t.token)
+		if inv.released(key) {
+			continue
+		}
+		taken, err := w.hasRow(key)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return functions.Permanent(fmt.Errorf("%w: %q of id %q", errToken, t.token, inv.message.Target.ID))
+		}
+	}
+	return nil
+}
+
+// released reports whether the first thing that the invocation did with a token
+// was to cancel it.
+func (inv *invocation) released(key []byte) bool {
+	for i := range inv.effects.rows {
+		if r := &inv.effects.rows[i]; bytes.Equal(r.Key, key) {
+			return r.Delete
+		}
+	}
+	return false
+}
+
+func (w *worker) hasRow(key []byte) (bool, error) {
+	if r, ok := w.recent.get(key); ok {
+		return !r.Delete, nil
+	}
+	_, ok, err := w.engine.journal.Get(key)
+	return ok, err
 }
 
 // Cancel implements functions.Driver. A token that is unknown, or whose message
@@ -128,7 +170,7 @@ type groupTimers struct {
 	horizonDue int64
 	horizonSeq persistence.Sequence
 	// reading says that rows are being read, gone are the timers that were
-	// cancelled meanwhile.
+	// cancelled or fired meanwhile.
 	reading bool
 	gone    map[persistence.Sequence]bool
 	// Reading must not begin before batch after is readable; settled says that
@@ -235,6 +277,9 @@ func (w *worker) runTimers() {
 				break
 			}
 			g.near.PopMin()
+			if g.reading {
+				g.gone[t.sequence] = true
+			}
 			w.fire(t)
 		}
 		if g.wantsRead() {
@@ -255,6 +300,10 @@ func (w *worker) fire(t *timer) {
 		key := persistence.TokenKey(t.group, t.message.Caller.ID, t.token)
 		tx.Rows = append(tx.Rows, persistence.Row{Key: key, Delete: true})
 		w.recent.add(tx.Rows[len(tx.Rows)-1:])
+	}
+	if to := t.message.Target; isWaitingClient(to) {
+		answer := Answer{Message: functions.Message{Type: t.message.Type, Value: t.message.Value}}
+		tx.Durable = append(tx.Durable, func() { w.engine.calls.answer(to.ID, answer) })
 	}
 	if t.message.Type == nudgeType || w.engine.functions[t.message.Target.Type] != nil {
 		tx.Sends = append(tx.Sends, t.message)

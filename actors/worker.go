@@ -238,8 +238,11 @@ func (w *worker) keep(g *grain, m *persistence.Message) {
 func (w *worker) finish(inv *invocation) {
 	g := inv.grain
 	g.ready()
-	if inv.givenUp.Load() {
+	switch {
+	case inv.givenUp.Load():
 		inv.err = errDeadline
+	case inv.err == nil:
+		inv.err = w.reclaimTokens(inv)
 	}
 	w.complete(inv)
 	w.pump(g)
@@ -326,8 +329,8 @@ func (w *worker) applyWrites(inv *invocation, tx *persistence.Transaction) {
 			continue
 		}
 		if c.expires != 0 {
-			if states[i].Mode == functions.ExpireAfterInvoke && !isNudge && c.expires > inv.now {
-				c.expires = inv.now + states[i].TTL.Milliseconds()
+			if states[i].spec.Mode == functions.ExpireAfterInvoke && !isNudge && c.expires > inv.now {
+				c.expires = inv.now + states[i].spec.TTL.Milliseconds()
 			}
 			if next == 0 || c.expires < next {
 				next = c.expires

@@ -111,7 +111,9 @@ func TestAFullLogRefuses(t *testing.T) {
 	for i := range 100 {
 		_, err := b.Outside().Append(rowOf(fmt.Sprint(i), 10<<10))
 		b.must(err)
-		b.sim.Run(func() bool { return b.Durable() == BatchNumber(b.log.Last()) && b.commit.written == nil && b.shards[2].part.empty() })
+		b.sim.Run(func() bool {
+			return b.Durable() == BatchNumber(b.log.Last()) && b.commit.written == nil && b.shards[2].part.empty()
+		})
 		b.settle()
 		if size := b.log.Size(); size > 400<<10 {
 			t.Fatalf("the log has %d bytes after %d", size, i)

@@ -37,7 +37,7 @@ func OpenPebble(o Options) (Tables, error) {
 		FS:                          o.FS,
 		Cache:                       cache,
 		DisableWAL:                  true,
-		FormatMajorVersion:          pebble.FormatNewest,
+		FormatMajorVersion:          pebble.FormatValueSeparation, // pinned: a newer Pebble must not change directories for good
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
