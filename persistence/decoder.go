@@ -17,7 +17,7 @@ func (d *decoder) fail() {
 }
 
 // version reads the byte that every format begins with.
-func (d *decoder) version(known byte, malformed error) error {
+func (d *decoder) version(known byte, malformed error) error { //nolint:unparam // each format has its own
 	if len(d.b) == 0 {
 		return malformed
 	}

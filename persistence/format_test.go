@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,13 +281,13 @@ func TestNewerVersionsAreRefused(t *testing.T) {
 		if err := f(b); err == nil || !strings.Contains(err.Error(), "version 2, this program knows 1") {
 			t.Errorf("%s of version 2: %v", name, err)
 		}
-		for n := range len(b) {
+		for n := range b {
 			b[0] = 1
 			if err := f(b[:n]); err == nil && name != "batch" {
 				t.Errorf("%s that ends after %d of %d bytes was read", name, n, len(b))
 			}
 		}
-		if err := f(append(b[:len(b):len(b)], 0)); err == nil {
+		if err := f(append(slices.Clip(b), 0)); err == nil {
 			t.Errorf("%s with a byte more was read", name)
 		}
 	}

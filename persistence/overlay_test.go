@@ -184,7 +184,7 @@ func TestAddressesAreInOrder(t *testing.T) {
 		if !slices.IsSortedFunc(all, func(x, y functions.Address) int { return cmp.Compare(key(x), key(y)) }) {
 			t.Errorf("group %d: not in order: %v", g, all)
 		}
-		for stop := range len(all) {
+		for stop := range all {
 			var got []functions.Address
 			err := j.Addresses(g, func(a functions.Address) bool {
 				got = append(got, a)
