@@ -30,7 +30,9 @@ func (s *suite) compare(ctx context.Context, cfg GrainsConfig) (*comparison, err
 	if c.bare[0], err = s.bare(ctx, cfg); err != nil {
 		return nil, err
 	}
-	cfg.InFlight = cmp.Or(cfg.InFlight, c.bare[0].InFlight)
+	// Each side has what it does best with, unless told otherwise.
+	cfg.BareInFlight = c.bare[0].InFlight
+	cfg.InFlight = cmp.Or(cfg.InFlight, defaultInFlight(cfg.Addresses))
 	c.cfg = cfg
 	err = s.step(fmt.Sprintf("%d grains", cfg.Addresses), cfg.Warmup+cfg.Duration+time.Second, func() (err error) {
 		c.grains, err = Grains(ctx, s.start, s.dir, cfg)

@@ -21,7 +21,7 @@ func standardAddresses() []int { return []int{1_000, 100_000} }
 func (c *chainFlags) common(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntSliceVar(&c.addresses, "addresses", c.addresses, "`number` of grains, and of bare actors; several are measured one after the other")
-	f.IntVar(&c.config.InFlight, "in-flight", 0, "`number` of chains under way at a time, on both sides (default: what bare actors do best with)")
+	f.IntVar(&c.config.InFlight, "in-flight", 0, "`number` of chains under way at a time, on both sides (default: for each side what it does best with)")
 	c.config.Hops, c.config.Payload, c.config.States = 4, 64, 1
 }
 

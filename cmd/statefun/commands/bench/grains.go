@@ -24,10 +24,10 @@ type GrainsConfig struct {
 	// Defaults to 1; a negative number stands for none.
 	States int
 	// InFlight is the number of chains that are under way at any time. Defaults to
-	// 16,384.
+	// 4,096 over up to 2,000 addresses, 16,384 over more.
 	InFlight int
 	// BareInFlight is the same for the bare actors that grains are compared with.
-	// Defaults to InFlight.
+	// Defaults to InFlight or, if that is not set, to what they do best with.
 	BareInFlight int
 	// LiveGrains is about how many grains stay in memory. Defaults to the node's
 	// default.
@@ -39,8 +39,15 @@ type GrainsConfig struct {
 	Duration time.Duration
 }
 
-// defaultInFlight is enough to fill batches while others are being synced.
-const defaultInFlight = 16_384
+// defaultInFlight is enough to fill batches while others are being synced. Over few
+// addresses more only means that more messages outlive the batch they were sent
+// in, and have to be written.
+func defaultInFlight(addresses int) int {
+	if addresses <= 2_000 {
+		return 4_096
+	}
+	return 16_384
+}
 
 // maxStates is the most states that an address can be given.
 const maxStates = 1000
@@ -70,7 +77,7 @@ func Grains(ctx context.Context, start StartNode, dir string, cfg GrainsConfig) 
 	if err := cfg.validate(); err != nil {
 		return r, err
 	}
-	cfg.InFlight = cmp.Or(cfg.InFlight, defaultInFlight)
+	cfg.InFlight = cmp.Or(cfg.InFlight, defaultInFlight(cfg.Addresses))
 	c := newChains(cfg)
 	err = withNode(ctx, start, dir, NodeConfig{HTTP: "off", LiveGrains: cfg.LiveGrains}, func(n Node) error {
 		if r, err = c.measure(ctx, n.Engine()); err != nil {
@@ -163,8 +170,8 @@ func (c *GrainsConfig) validate() error {
 		inRange("hops", c.Hops, 1, math.MaxUint16),
 		inRange("payload", c.Payload, hopsBytes, 1<<20),
 		inRange("state", c.States, 0, maxStates),
-		inRange("in-flight", cmp.Or(c.InFlight, defaultInFlight), runtime.GOMAXPROCS(0), 100_000_000),
-		inRange("raw-in-flight", cmp.Or(c.BareInFlight, defaultInFlight), runtime.GOMAXPROCS(0), 100_000_000),
+		inRange("in-flight", cmp.Or(c.InFlight, defaultInFlight(c.Addresses)), runtime.GOMAXPROCS(0), 100_000_000),
+		inRange("raw-in-flight", cmp.Or(c.BareInFlight, defaultInFlight(c.Addresses)), runtime.GOMAXPROCS(0), 100_000_000),
 		inRange("live-grains", c.LiveGrains, 0, 1_000_000_000),
 		inRange("warmup", c.Warmup, 0, time.Hour),
 		inRange("duration", c.Duration, time.Millisecond, time.Hour),
