@@ -22,7 +22,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "replay this seed alone")
-	seedsFlag = flag.Int("seeds", 200, "number of seeds to simulate")
+	seedsFlag = flag.Int("seeds", 2000, "number of seeds to simulate")
 )
 
 // TestSimulation runs random programs on a node in which one goroutine does
