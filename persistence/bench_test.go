@@ -264,6 +264,12 @@ func (m *meddled) Get(key, dst []byte) ([]byte, bool, error) {
 	return m.Tables.Get(key, dst)
 }
 
+func (m *meddled) Scan(low, high []byte, visit func(key, value []byte) bool) error {
+	m.call(m.before, "scan", low)
+	defer m.call(m.after, "scan", low)
+	return m.Tables.Scan(low, high, visit)
+}
+
 func (m *meddled) Apply(b *tables.Batch) error {
 	m.call(m.before, "apply", nil)
 	defer m.call(m.after, "apply", nil)

@@ -343,7 +343,7 @@ func (j *Journal) adopt(r *Record) error {
 	if err != nil {
 		return err
 	}
-	l, err := j.Load(r)
+	consumed, err := j.consumedTo(r)
 	if err != nil {
 		return err
 	}
@@ -351,7 +351,7 @@ func (j *Journal) adopt(r *Record) error {
 	known := in.recovered[r.key]
 	messages = slices.DeleteFunc(messages, func(m *Message) bool {
 		_, twice := slices.BinarySearchFunc(known, m.Sequence, compareSequence)
-		return twice || m.Sequence <= l.Consumed
+		return twice || m.Sequence <= consumed
 	})
 	w.adopted = true
 	in.unread--

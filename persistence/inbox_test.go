@@ -422,3 +422,58 @@ func TestAMissingWindow(t *testing.T) {
 	}
 	b.must(b.Abort())
 }
+
+// The tables forget a record that is empty, and with it how far its inbox was
+// consumed. A crash may bring back what it was consumed from, but not the
+// messages.
+func TestAForgottenRecordDoesNotBringMessagesBack(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	ada := b.record("Ada")
+	b.consume(ada, b.send("Ada", "one")...)
+	sent := b.send("Ada", "two", "three")
+	b.materialize()
+	b.flush()
+	b.consume(ada, sent...)
+	b.materialize() // forgets
+	if l := b.load("Ada"); l.Consumed != 0 {
+		t.Errorf("got %+v", l)
+	}
+	b.append(&Transaction{Record: b.record("Ada"), Nudge: 1})
+	b.settle()
+	b.crash()
+	ada = b.record("Ada")
+	b.expect(b.inbox(ada))
+	if l := b.load("Ada"); l.Nudge != 1 || l.Consumed != 3 {
+		t.Errorf("got %+v", l)
+	}
+	b.consume(ada, b.send("Ada", "four")...)
+	b.expectNothing()
+	b.must(b.Close())
+}
+
+// The same with a chunk that was consumed by a former run: the tables have the
+// only word about it.
+func TestAForgottenRecordDoesNotBringAChunkBack(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	ada := b.record("Ada")
+	b.consume(ada, b.spill(ada, 1, 10)...)
+	b.settle()
+	b.flush()
+	b.crash()
+	b.materialize()
+	b.flush() // the chunk, and the record
+	b.expect(b.inbox(b.record("Ada")))
+	b.put("now", "")
+	b.materialize() // forgets
+	if l := b.load("Ada"); l.Consumed != 0 {
+		t.Errorf("got %+v", l)
+	}
+	b.append(&Transaction{Record: b.record("Ada")})
+	b.settle()
+	b.crash()
+	b.expect(b.inbox(b.record("Ada")))
+	b.expectNothing()
+	b.must(b.Close())
+}

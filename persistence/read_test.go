@@ -105,3 +105,46 @@ func TestDamagedRecord(t *testing.T) {
 	}
 	b.must(b.Close())
 }
+
+// A read that meets a materialization finds what is there, be it on its way from
+// the overlay into the tables.
+func TestReadsMeetAMaterialization(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	m := &meddled{Tables: b.memory}
+	b.opts.Tables = m
+	b.start()
+	r := b.record("Ada")
+	reads := map[string]func() (found bool){
+		"Get":  func() bool { _, ok := b.get("row"); return ok },
+		"Load": func() bool { return b.load("Ada").Nudge == 1 },
+		"Scan": func() bool {
+			rows, _, err := b.Scan(PrefixRange([]byte("row")), 10)
+			b.must(err)
+			return len(rows) == 1
+		},
+		"Addresses": func() bool { return len(addresses(t, b.Journal, r.Group)) == 1 },
+	}
+	for name, read := range reads {
+		for _, at := range []string{"before", "after"} {
+			b.append(&Transaction{Record: r, Nudge: 1, Rows: []Row{{Key: []byte("row")}}})
+			b.settle()
+			meet := func(string, []byte) {
+				m.before, m.after = nil, nil
+				b.materialize()
+			}
+			if at == "before" {
+				m.before = meet
+			} else {
+				m.after = meet
+			}
+			if !read() {
+				t.Errorf("%s has found nothing, with a materialization %s it has read the tables", name, at)
+			}
+			m.before, m.after = nil, nil
+			b.append(&Transaction{Record: r, Rows: []Row{{Key: []byte("row"), Delete: true}}})
+			b.materialize()
+		}
+	}
+	b.must(b.Close())
+}

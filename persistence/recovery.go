@@ -74,16 +74,35 @@ func (j *Journal) replayRow(r Row) {
 }
 
 func (j *Journal) replayRecord(a functions.Address, value []byte) error {
-	consumed, _, _, err := decodeRecord(value)
+	consumed, nudge, cells, err := decodeRecord(value)
 	if err != nil {
 		return err
 	}
-	key := string(recordKey(j.Group(a.ID), a))
-	j.overlay.active.entry(key).value = bytes.Clone(value)
+	r := MakeRecord(a, j.Group(a.ID))
+	value = bytes.Clone(value)
+	if consumed == 0 {
+		// The tables may have forgotten the record when this was written, and a
+		// crash have brought it back with what it had consumed.
+		if consumed, err = j.consumedTo(&r); err != nil {
+			return err
+		}
+		value = appendRecord(nil, consumed, nudge, cells)
+	}
+	j.overlay.active.entry(r.key).value = value
 	if consumed > 0 {
-		j.inboxes.takeRecovered(key, 0, consumed)
+		j.inboxes.takeRecovered(r.key, 0, consumed)
 	}
 	return nil
+}
+
+// consumedTo is how far an address's inbox is consumed durably.
+func (j *Journal) consumedTo(r *Record) (Sequence, error) {
+	value, ok, err := j.recordValue(r)
+	if !ok || err != nil {
+		return 0, err
+	}
+	consumed, _, _, err := decodeRecord(value)
+	return consumed, err
 }
 
 func (j *Journal) replayMessage(m *Message) error {

@@ -72,6 +72,9 @@ func (r *crashRun) step() {
 		r.flushed = uint64(len(r.states) - 1)
 	}
 	r.must(r.Apply(r.batch()))
+	if r.rng.IntN(2) == 0 {
+		return
+	}
 	// What is said to be durable now must be there after the crash.
 	if n, ok := r.number(r.Flushed(marker)); ok {
 		if n < r.flushed {
