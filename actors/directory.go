@@ -8,7 +8,7 @@ import (
 // directory maps the addresses of one worker to their live grains. Only the
 // worker touches it, so delivery and passivation cannot meet.
 type directory struct {
-	grains  map[functions.Address]*grain
+	grains  grainTable
 	all     []*grain // every grain ever spawned, for the clock
 	free    []*grain // of those, the ones that serve nobody
 	hand    int
@@ -16,16 +16,28 @@ type directory struct {
 	loading int // of the grains
 }
 
-func (d *directory) find(a functions.Address) *grain { return d.grains[a] }
+// find returns the live grain of an address, nil if there is none.
+func (d *directory) find(a functions.Address) *grain { return d.grains.find(d.hash(a), a) }
+
+func (d *directory) hash(a functions.Address) uint64 { return hashOf(d.grains.seed, a) }
+
+// live visits the live grains, in the order of their shells.
+func (d *directory) live(visit func(*grain)) {
+	for _, g := range d.all {
+		if g.fn != nil {
+			visit(g)
+		}
+	}
+}
 
 // activate gives the address a grain and has its state read.
-func (w *worker) activate(a functions.Address) *grain {
+func (w *worker) activate(a functions.Address, hash uint64) *grain {
 	fn := w.engine.functions[a.Type]
 	if fn == nil {
 		fn = w.engine.missing
 	}
 	d := &w.directory
-	if len(d.grains) >= d.limit {
+	if d.grains.n >= d.limit {
 		w.evict(2)
 	}
 	var g *grain
@@ -37,14 +49,24 @@ func (w *worker) activate(a functions.Address) *grain {
 		d.all = append(d.all, g)
 	}
 	g.become(fn, a, w.engine.journal.Group(a.ID))
-	d.grains[a] = g
+	g.hash = hash
+	d.grains.put(g)
 	d.loading++
-	w.live.Store(int64(len(d.grains)))
+	w.live.Store(int64(d.grains.n))
 	w.toLoad = append(w.toLoad, g)
 	if len(w.toLoad) >= loadTogether {
 		w.load()
 	}
 	return g
+}
+
+// grain returns the grain of an address, activated if it was not.
+func (w *worker) grain(a functions.Address) *grain {
+	hash := w.directory.hash(a)
+	if g := w.directory.grains.find(hash, a); g != nil {
+		return g
+	}
+	return w.activate(a, hash)
 }
 
 // passive reports whether the grain can go: nothing is pending, and what it
@@ -54,8 +76,8 @@ func (w *worker) passive(g *grain) bool {
 }
 
 func (w *worker) passivate(g *grain) {
-	delete(w.directory.grains, g.record.Address)
-	w.live.Store(int64(len(w.directory.grains)))
+	w.directory.grains.remove(g)
+	w.live.Store(int64(w.directory.grains.n))
 	g.fn = nil
 	g.cells, g.extra = g.cells[:0], nil
 	w.directory.free = append(w.directory.free, g)
@@ -168,11 +190,9 @@ func (w *worker) loaded(l *loadedGrain) {
 // resumeWaiting activates addresses that had messages waiting at the start, as
 // many at a time as there is room for.
 func (w *worker) resumeWaiting() {
-	for n := 0; n < 4*loadTogether && len(w.resume) > 0 && len(w.directory.grains) < w.directory.limit; n++ {
+	for n := 0; n < 4*loadTogether && len(w.resume) > 0 && w.directory.grains.n < w.directory.limit; n++ {
 		a := w.resume[0]
 		w.resume = w.resume[1:]
-		if w.directory.find(a) == nil {
-			w.activate(a)
-		}
+		w.grain(a)
 	}
 }

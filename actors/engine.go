@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -103,7 +104,8 @@ type Engine struct {
 	missing   *function // stands in for those that do not exist
 	egresses  map[functions.TypeName]bool
 	workers   []*worker
-	workerOf  []int // by key group
+	workerOf  []int        // by key group
+	seed      maphash.Seed // of the hashes by which workers find grains
 
 	calls    calls
 	queues   egressQueues
@@ -153,7 +155,7 @@ func Open(o Options) (*Engine, error) {
 	e := &Engine{
 		opts: o, env: o.Environment,
 		functions: map[functions.TypeName]*function{}, egresses: map[functions.TypeName]bool{},
-		failure: make(chan error, 1), stopped: make(chan struct{}), timers: map[string]environment.Timer{},
+		seed: maphash.MakeSeed(), failure: make(chan error, 1), stopped: make(chan struct{}), timers: map[string]environment.Timer{},
 	}
 	e.asyncContext, e.asyncCancel = context.WithCancel(context.Background())
 	if err := e.register(); err != nil {
@@ -202,8 +204,9 @@ func (e *Engine) makeWorkers() {
 	for i := range e.opts.Workers {
 		w := &worker{engine: e, groups: groups[i], recent: newRecent(), timers: newTimers(groups[i])}
 		w.inline = newInvocation(w)
+		w.props = w.spawnProps()
 		w.directory = directory{
-			grains: map[functions.Address]*grain{}, limit: max(1, e.opts.LiveGrains/e.opts.Workers),
+			grains: newGrainTable(e.seed), limit: max(1, e.opts.LiveGrains/e.opts.Workers),
 		}
 		e.workers = append(e.workers, w)
 	}
@@ -328,6 +331,7 @@ func (e *Engine) later(name string, d time.Duration, f func() time.Duration) {
 func (e *Engine) deliver(messages []*persistence.Message) {
 	for _, m := range messages {
 		w := e.workers[e.workerOf[persistence.GroupOf(m.Target.ID, e.opts.KeyGroups)]]
+		m.Hash = hashOf(e.seed, m.Target)
 		w.queue.push(m)
 		w.task.Wake()
 	}

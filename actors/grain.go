@@ -35,6 +35,7 @@ type cell struct {
 type grain struct {
 	mailbox mailbox
 	fn      *function
+	hash    uint64 // of the address, in the directory
 	record  persistence.Record
 
 	cells []cell             // by place in fn.states
@@ -67,13 +68,20 @@ func (g *grain) address() functions.Address { return g.record.Address }
 // spawn returns a grain with a fresh Proto.Actor process.
 func (w *worker) spawn() *grain {
 	g := &grain{}
-	props := actor.PropsFromProducer(func() actor.Actor { return g },
-		actor.WithMailbox(func() actor.Mailbox {
-			g.mailbox.worker = w
-			return &g.mailbox
-		}))
-	w.engine.system.Root.Spawn(props)
+	w.spawning = g
+	w.engine.system.Root.Spawn(w.props)
+	w.spawning = nil
 	return g
+}
+
+// spawnProps are common to all grains of a worker: each invocation looks at
+// them, and a copy for each grain would be cold.
+func (w *worker) spawnProps() *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return w.spawning },
+		actor.WithMailbox(func() actor.Mailbox {
+			w.spawning.mailbox.worker = w
+			return &w.spawning.mailbox
+		}))
 }
 
 // become makes the grain serve an address.

@@ -11,6 +11,7 @@ import (
 type mailbox struct {
 	worker  *worker
 	invoker actor.MessageInvoker
+	context actor.Context // the same
 }
 
 var _ actor.Mailbox = (*mailbox)(nil)
@@ -20,7 +21,10 @@ var _ actor.Mailbox = (*mailbox)(nil)
 // what nobody receives.
 func (b *mailbox) PostUserMessage(message any) {
 	if m, ok := message.(*persistence.Message); ok {
-		b.worker.post(func(w *worker) { w.receive(m) })
+		b.worker.post(func(w *worker) {
+			m.Hash = w.directory.hash(m.Target)
+			w.receive(m)
+		})
 	}
 }
 
@@ -36,6 +40,7 @@ func (b *mailbox) PostSystemMessage(message any) {
 // RegisterHandlers implements actor.Mailbox.
 func (b *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
 	b.invoker = invoker
+	b.context, _ = invoker.(actor.Context)
 }
 
 // Start implements actor.Mailbox.

@@ -102,11 +102,11 @@ func (e *Engine) addressesOf(t functions.TypeName, g persistence.KeyGroup) ([]fu
 	ch := make(chan []functions.Address, 1)
 	w.post(func(w *worker) {
 		var live []functions.Address
-		for a, grain := range w.directory.grains {
-			if a.Type == t && grain.record.Group == g && !grain.inbox.empty() {
+		w.directory.live(func(grain *grain) {
+			if a := grain.address(); a.Type == t && grain.record.Group == g && !grain.inbox.empty() {
 				live = append(live, a)
 			}
-		}
+		})
 		ch <- live
 	})
 	select {
@@ -146,10 +146,7 @@ func (e *Engine) timersOf(a functions.Address) ([]*timer, error) {
 // purgeWhenIdle calls f on the worker when nothing of the address is under way.
 func (w *worker) purgeWhenIdle(ctx context.Context, a functions.Address, f func(*grain)) {
 	w.post(func(w *worker) {
-		g := w.directory.find(a)
-		if g == nil {
-			g = w.activate(a)
-		}
+		g := w.grain(a)
 		if (g.status == statusReady || g.status == statusBackoff || g.status == statusDamaged) && !g.inbox.spilling {
 			f(g)
 			return

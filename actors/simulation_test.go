@@ -237,10 +237,10 @@ func (s *simulation) dump() {
 	for i, w := range e.workers {
 		s.t.Logf("worker %d: queue %d messages %d/%d events %d staged %d resume %d toLoad %d", i, len(w.queue.messages),
 			w.next, len(w.messages), len(w.events), len(w.staged), len(w.resume), len(w.toLoad))
-		for a, g := range w.directory.grains {
-			s.t.Logf("  %s: status %d (%s) head %d stored %v tail %d attempts %d", a, g.status, g.reason,
+		w.directory.live(func(g *grain) {
+			s.t.Logf("  %s: status %d (%s) head %d stored %v tail %d attempts %d", g.address(), g.status, g.reason,
 				len(g.inbox.head)-g.inbox.first, g.inbox.stored, len(g.inbox.tail), g.attempts)
-		}
+		})
 		for kg, g := range w.timers.groups {
 			if g.near.Len() > 0 || g.horizonDue != noHorizon {
 				s.t.Logf("  timers %d: near %d horizon %d reading %v settled %v after %d", kg, g.near.Len(), g.horizonDue, g.reading, g.settled, g.after)

@@ -77,15 +77,17 @@ func (w *worker) busy() bool {
 	if w.held.Load() == 0 {
 		return w.directory.loading > 0
 	}
-	for _, g := range w.directory.grains {
-		if g.status != statusReady && g.status != statusBackoff && g.status != statusDamaged {
-			return true
+	busy := false
+	w.directory.live(func(g *grain) {
+		switch g.status {
+		case statusReady:
+			busy = busy || !g.inbox.empty()
+		case statusBackoff, statusDamaged:
+		default:
+			busy = true
 		}
-		if g.status == statusReady && !g.inbox.empty() {
-			return true
-		}
-	}
-	return false
+	})
+	return busy
 }
 
 // Close stops everything in order, makes durable what was appended and releases

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/environment"
@@ -22,10 +24,14 @@ type worker struct {
 	// Taken from the queue, up to next handled.
 	messages []*persistence.Message
 	next     int
+	warmed   int    // up to which warm has been
+	warmth   uint64 // of what it has read, so that it is not optimised away
 	events   []func(*worker)
 	now      int64 // milliseconds since 1970, at the start of the step
 
 	directory directory
+	props     *actor.Props // of its grains
+	spawning  *grain
 	toLoad    []*grain
 	resume    []functions.Address // had messages waiting at the start
 	inline    *invocation         // for runs on this worker
@@ -74,7 +80,7 @@ func (w *worker) step() bool {
 	if w.next == len(w.messages) && len(w.events) == 0 {
 		clear(w.messages)
 		w.messages, w.events = w.queue.take(w.messages, w.events[:0])
-		w.next = 0
+		w.next, w.warmed = 0, 0
 	}
 	for len(w.events) > 0 {
 		ev := w.events[0]
@@ -87,6 +93,9 @@ func (w *worker) step() bool {
 	for range stepMessages {
 		if w.next == len(w.messages) {
 			break
+		}
+		if w.next == w.warmed {
+			w.warm()
 		}
 		m := w.messages[w.next]
 		w.next++
@@ -153,9 +162,9 @@ func (w *worker) stageEvent() *persistence.Transaction {
 
 // receive takes a message to its grain, and runs it if the grain is ready.
 func (w *worker) receive(m *persistence.Message) {
-	g := w.directory.find(m.Target)
+	g := w.directory.grains.find(m.Hash, m.Target)
 	if g == nil {
-		g = w.activate(m.Target)
+		g = w.activate(m.Target, m.Hash)
 	}
 	g.used = true
 	if g.status == statusReady && g.inbox.empty() && m.Sequence > g.inbox.newest {
