@@ -96,19 +96,21 @@ var (
 	ErrStopped = errors.New("persistence: the journal has stopped")
 )
 
-// slot is one record's place in a batch.
+// slot is one record's place in a batch. What it says is encoded when it is
+// placed, in the cache of the core that has just made it.
 type slot struct {
-	record      *Record
-	consumed    Sequence
-	nudge       int64
-	first, n    int // its cells in batchPart.cells
-	off, length int // its encoded value in the payload
+	record *Record
+	place  uint64 // in the overlay, when the slot was made
+	name   int    // of the type, in batchPart.names
+	// In batchPart.image: the id, then somewhere else the value.
+	id, idEnd, value, valueEnd int
 }
 
 // batchPart is one shard's part of a batch.
 type batchPart struct {
 	slots   []slot
-	cells   []Cell
+	names   nameTable // of the records' types
+	image   []byte    // of the records
 	sent    []*Message
 	rows    []Row
 	clears  []KeyRange
@@ -122,7 +124,8 @@ func (p *batchPart) empty() bool {
 }
 
 func (p *batchPart) reset() {
-	p.slots, p.cells, p.sent = emptied(p.slots), emptied(p.cells), emptied(p.sent)
+	p.slots, p.image, p.sent = emptied(p.slots), p.image[:0], emptied(p.sent)
+	p.names.reset()
 	p.rows, p.clears, p.egress = emptied(p.rows), emptied(p.clears), emptied(p.egress)
 	p.durable, p.size = emptied(p.durable), 0
 }
@@ -206,16 +209,29 @@ func (s *Shard) placeRecord(tx *Transaction) {
 	}
 	if r.batch != s.number {
 		r.batch, r.slot = s.number, len(p.slots)
-		p.slots = append(p.slots, slot{record: r})
+		p.slots = append(p.slots, p.newSlot(r))
 	}
-	sl := &p.slots[r.slot]
-	sl.consumed, sl.nudge = r.consumed, tx.Nudge
-	if sl.n < len(tx.Cells) {
-		sl.first = len(p.cells)
-		p.cells = append(p.cells, tx.Cells...)
+	p.setValue(&p.slots[r.slot], r.consumed, tx)
+}
+
+func (p *batchPart) newSlot(r *Record) slot {
+	name, _ := p.names.number(r.Address.Type)
+	id := len(p.image)
+	p.image = appendString(p.image, r.Address.ID)
+	return slot{record: r, place: atomic.LoadUint64(&r.place), name: name, id: id, idEnd: len(p.image)}
+}
+
+// setValue encodes what the transaction has made of the record, over what the
+// batch had of it if that is as long.
+func (p *batchPart) setValue(s *slot, consumed Sequence, tx *Transaction) {
+	start := len(p.image)
+	p.image = appendRecord(p.image, consumed, tx.Nudge, tx.Cells)
+	if n := len(p.image) - start; n == s.valueEnd-s.value {
+		copy(p.image[s.value:], p.image[start:])
+		p.image = p.image[:start]
+		return
 	}
-	sl.n = len(tx.Cells)
-	copy(p.cells[sl.first:], tx.Cells)
+	s.value, s.valueEnd = start, len(p.image)
 }
 
 // batch is a sealed batch.

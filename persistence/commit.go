@@ -101,7 +101,7 @@ func (j *Journal) write(b *batch) error {
 	for _, p := range b.parts {
 		for i := range p.slots {
 			s := &p.slots[i]
-			s.off, s.length = e.record(s.record.Address, s, p.cells[s.first:s.first+s.n])
+			e.record(p.names.names[s.name], p.image[s.id:s.idEnd], p.image[s.value:s.valueEnd])
 		}
 		j.encodeSent(b.number, p)
 		for i := range p.rows {
@@ -162,14 +162,14 @@ func (j *Journal) show(b *batch) {
 	o := &j.overlay
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	payload := j.commit.encoder.b
+	size := int64(len(j.commit.encoder.b))
 	o.active.last = b.number
-	o.active.bytes += int64(len(payload))
-	o.active.upTo += int64(len(payload))
+	o.active.bytes += size
+	o.active.upTo += size
 	for _, p := range b.parts {
 		for i := range p.slots {
 			s := &p.slots[i]
-			o.setRecord(s.record, payload[s.off:s.off+s.length])
+			o.setRecord(s.record, s.place, p.image[s.value:s.valueEnd])
 		}
 		for i := range p.rows {
 			o.active.rows.Set(p.rows[i])

@@ -52,10 +52,7 @@ func FuzzPayload(f *testing.F) {
 func reencode(e *encoder) visitor {
 	return visitor{
 		record: func(a functions.Address, value []byte) error {
-			off, _ := e.record(a, &slot{}, nil)
-			e.b = append(e.b[:off], value...)
-			n := uint32(len(value))
-			copy(e.b[off-4:], []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+			e.record(a.Type, appendString(nil, a.ID), value)
 			return nil
 		},
 		message: func(m *Message) error { e.message(m); return nil },

@@ -284,7 +284,7 @@ func TestCloseMaterializes(t *testing.T) {
 	}
 
 	b.reopen(b.fs)
-	if m := b.Metrics(); m.OverlayBytes != 0 || b.overlay.active.rows.Len() != 0 || len(b.overlay.active.records) != 0 {
+	if m := b.Metrics(); m.OverlayBytes != 0 || b.overlay.active.rows.Len() != 0 || b.overlay.active.records.len() != 0 {
 		t.Errorf("the overlay has %d bytes", m.OverlayBytes)
 	}
 	if _, ok := b.get("row"); !ok || b.Durable() != 1 {

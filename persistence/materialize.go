@@ -188,17 +188,12 @@ func sorted(messages []*Message) []*Message {
 // fillRecords writes the records in the order of their keys. An empty one goes,
 // unless its consumed-to is still needed to tell what its chunks mean.
 func (j *Journal) fillRecords(b *tables.Batch, g *generation) {
-	keys := make([]string, 0, len(g.records))
-	for k := range g.records {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		v := g.records[k].value
-		if isEmptyRecord(v) && !j.inboxes.inTables(k) {
-			b.Delete([]byte(k))
+	for i := range g.records.sorted() {
+		k, v := g.records.key(i), g.records.value(i)
+		if isEmptyRecord(v) && !j.inboxes.inTables(string(k)) {
+			b.Delete(k)
 		} else {
-			b.Set([]byte(k), v)
+			b.Set(k, v)
 		}
 	}
 }
@@ -206,7 +201,7 @@ func (j *Journal) fillRecords(b *tables.Batch, g *generation) {
 // dropEmpty removes records that were kept for their messages only.
 func (j *Journal) dropEmpty(b *tables.Batch, g *generation, gone []string) error {
 	for _, key := range gone {
-		if g.records[key] != nil || j.inboxes.inTables(key) {
+		if g.records.find(key) >= 0 || j.inboxes.inTables(key) {
 			continue
 		}
 		v, ok, err := j.tables.Get([]byte(key), nil)

@@ -3,8 +3,8 @@ package persistence
 import (
 	"bytes"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidwall/btree"
 )
@@ -14,48 +14,51 @@ type overlay struct {
 	mu     sync.RWMutex
 	active *generation
 	frozen *generation // nil unless the materializer works on it
+	spare  recordTable // of the last frozen one, to use again
 }
 
 // generation is the coalesced content of consecutive batches. Absence is an
 // entry too: what it says hides the tables.
 type generation struct {
-	number  uint64
+	number  uint32      // grows, and may start over
 	last    BatchNumber // the newest batch in it
-	records map[string]*recordEntry
+	records recordTable
 	rows    *btree.BTreeG[Row]
 	clears  []KeyRange
 	bytes   int64 // of log payload
 	upTo    int64 // of log payload since the journal was opened, up to last
 }
 
-type recordEntry struct {
-	value []byte
-}
-
-func newGeneration(number uint64) *generation {
+func newGeneration(number uint32) *generation {
 	less := func(a, b Row) bool { return bytes.Compare(a.Key, b.Key) < 0 }
 	return &generation{
 		number:  number,
-		records: map[string]*recordEntry{},
+		records: newRecordTable(),
 		rows:    btree.NewBTreeGOptions(less, btree.Options{NoLocks: true}),
 	}
 }
 
-// setRecord is called with mu held.
-func (o *overlay) setRecord(r *Record, value []byte) {
-	if r.generation != o.active.number {
-		r.entry, r.generation = o.active.entry(r.key), o.active.number
+// setRecord takes a record's value. place is where the record said that the
+// overlay has it, which may be outdated. It is called with mu held.
+func (o *overlay) setRecord(r *Record, place uint64, value []byte) {
+	i, ok := o.active.at(place)
+	if !ok {
+		if i, ok = o.active.at(atomic.LoadUint64(&r.place)); !ok {
+			i = o.active.records.add(r.key)
+			atomic.StoreUint64(&r.place, uint64(o.active.number)<<32|uint64(i)) //nolint:gosec // see recordTable.search
+		}
 	}
-	r.entry.value = append(r.entry.value[:0], value...)
+	o.active.records.set(i, value)
 }
 
-func (g *generation) entry(key string) *recordEntry {
-	e := g.records[key]
-	if e == nil {
-		e = &recordEntry{}
-		g.records[key] = e
-	}
-	return e
+// setRecord takes the value of a record that nobody holds.
+func (g *generation) setRecord(key string, value []byte) {
+	g.records.set(g.records.add(key), value)
+}
+
+// at returns the entry at a place, if that is in this generation.
+func (g *generation) at(place uint64) (int, bool) {
+	return int(uint32(place)), uint32(place>>32) == g.number //nolint:gosec // its two halves
 }
 
 // record returns a copy of what the overlay says of a record.
@@ -63,8 +66,8 @@ func (o *overlay) record(key string) ([]byte, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	for _, g := range o.generations() {
-		if e := g.records[key]; e != nil {
-			return bytes.Clone(e.value), true
+		if i := g.records.find(key); i >= 0 {
+			return bytes.Clone(g.records.value(i)), true
 		}
 	}
 	return nil, false
@@ -75,11 +78,11 @@ func (o *overlay) record(key string) ([]byte, bool) {
 func (o *overlay) recordsOf(g KeyGroup) map[string]bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	prefix, out := string(groupKey(g, sectionAddress)), map[string]bool{}
+	prefix, out := groupKey(g, sectionAddress), map[string]bool{}
 	for _, gen := range slices.Backward(o.generations()) {
-		for key, e := range gen.records {
-			if strings.HasPrefix(key, prefix) {
-				out[key] = isEmptyRecord(e.value)
+		for i := range gen.records.len() {
+			if key := gen.records.key(i); bytes.HasPrefix(key, prefix) {
+				out[string(key)] = isEmptyRecord(gen.records.value(i))
 			}
 		}
 	}
@@ -152,7 +155,10 @@ func mergeRows(newer, older []Row, limit int) []Row {
 // It is called with mu held and nothing frozen.
 func (o *overlay) freeze() *generation {
 	o.frozen = o.active
-	o.active = newGeneration(o.frozen.number + 1)
+	o.active = newGeneration(max(1, o.frozen.number+1))
+	if o.spare.index != nil {
+		o.active.records, o.spare = o.spare, recordTable{}
+	}
 	o.active.last, o.active.upTo = o.frozen.last, o.frozen.upTo
 	return o.frozen
 }
@@ -161,5 +167,7 @@ func (o *overlay) freeze() *generation {
 func (o *overlay) thaw() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.spare = o.frozen.records
+	o.spare.reset()
 	o.frozen = nil
 }

@@ -120,10 +120,10 @@ func TestRecordsAreVisibleThroughTheLayers(t *testing.T) {
 			}
 		}
 		if frozen != nothing {
-			o.frozen.entry(r.key).value = encoded(frozen, "frozen")
+			o.frozen.setRecord(r.key, encoded(frozen, "frozen"))
 		}
 		if active != nothing {
-			o.setRecord(r, encoded(active, "active"))
+			o.setRecord(r, 0, encoded(active, "active"))
 		}
 	})
 	var want []string
@@ -163,9 +163,9 @@ func TestAddressesAreInOrder(t *testing.T) {
 		v := appendRecord(nil, 0, 1, nil)
 		switch i % 3 {
 		case 0:
-			j.overlay.setRecord(r, v)
+			j.overlay.setRecord(r, 0, v)
 		case 1:
-			j.overlay.frozen.entry(r.key).value = v
+			j.overlay.frozen.setRecord(r.key, v)
 		}
 		if i%3 == 2 || i%5 == 0 {
 			b.Set([]byte(r.key), v)
@@ -200,27 +200,30 @@ func TestAddressesAreInOrder(t *testing.T) {
 	}
 }
 
+// record is what a generation has of a record.
+func (g *generation) record(key string) []byte { return g.records.value(g.records.find(key)) }
+
 // A record keeps its place in a generation, and gets a new one in the next.
 func TestRecordFindsItsEntry(t *testing.T) {
 	t.Parallel()
 	j, _ := layers(t)
 	o := &j.overlay
 	r, same := NewRecord(greeter.At("Ada"), 1), NewRecord(greeter.At("Ada"), 1)
-	o.setRecord(r, []byte("one"))
-	o.setRecord(same, []byte("two"))
-	o.setRecord(r, []byte("three"))
-	if v, ok := o.record(r.key); !ok || string(v) != "three" || len(o.active.records) != 1 {
-		t.Errorf("got %q, %d records", v, len(o.active.records))
+	o.setRecord(r, 0, []byte("one"))
+	o.setRecord(same, 0, []byte("two"))
+	o.setRecord(r, 0, []byte("three"))
+	if v, ok := o.record(r.key); !ok || string(v) != "three" || o.active.records.len() != 1 {
+		t.Errorf("got %q, %d records", v, o.active.records.len())
 	}
 	o.thaw()
 	frozen := o.freeze()
-	o.setRecord(r, []byte("four"))
-	if v, _ := o.record(r.key); string(v) != "four" || string(frozen.records[r.key].value) != "three" {
-		t.Errorf("got %q, frozen is %q", v, frozen.records[r.key].value)
+	o.setRecord(r, 0, []byte("four"))
+	if v, _ := o.record(r.key); string(v) != "four" || string(frozen.record(r.key)) != "three" {
+		t.Errorf("got %q, frozen is %q", v, frozen.record(r.key))
 	}
 	// What was handed out stays as it was.
 	v, _ := o.record(r.key)
-	o.setRecord(r, []byte("5555"))
+	o.setRecord(r, 0, []byte("5555"))
 	if string(v) != "four" {
 		t.Errorf("a value that was handed out became %q", v)
 	}

@@ -31,48 +31,56 @@ var ErrPayload = errors.New("persistence: malformed batch")
 // encoder builds one payload.
 type encoder struct {
 	b     []byte
-	names []functions.TypeName
-	index map[functions.TypeName]uint64 // once a scan of names would take long
+	names nameTable
 }
-
-const scanNames = 16
 
 func (e *encoder) begin(highest Sequence) {
 	e.b = append(e.b[:0], payloadVersion)
 	e.b = binary.AppendUvarint(e.b, uint64(highest))
-	e.names = e.names[:0]
-	clear(e.index)
+	e.names.reset()
 }
 
 // name returns the number of a type name, and defines it first if need be.
 func (e *encoder) name(t functions.TypeName) uint64 {
-	if i, ok := e.number(t); ok {
-		return i
+	i, isNew := e.names.number(t)
+	if isNew {
+		e.b = appendString(append(e.b, byte(entryName)), string(t))
 	}
-	e.b = appendString(append(e.b, byte(entryName)), string(t))
-	i := uint64(len(e.names))
-	e.names = append(e.names, t)
-	if len(e.names) > scanNames {
-		e.enter(t, i)
-	}
-	return i
+	return uint64(i) //nolint:gosec // not negative
 }
 
-func (e *encoder) enter(t functions.TypeName, i uint64) {
-	if e.index == nil {
-		e.index = map[functions.TypeName]uint64{}
-	}
-	e.index[t] = i
+// nameTable numbers type names from 0.
+type nameTable struct {
+	names []functions.TypeName
+	index map[functions.TypeName]int // once a scan of names would take long
 }
 
-func (e *encoder) number(t functions.TypeName) (uint64, bool) {
-	for i, n := range e.names[:min(len(e.names), scanNames)] {
-		if n == t {
-			return uint64(i), true
+const scanNames = 16
+
+func (t *nameTable) reset() {
+	t.names = emptied(t.names)
+	clear(t.index)
+}
+
+// number returns the number of a name, a new one if it has none.
+func (t *nameTable) number(name functions.TypeName) (i int, isNew bool) {
+	for i, n := range t.names[:min(len(t.names), scanNames)] {
+		if n == name {
+			return i, false
 		}
 	}
-	i, ok := e.index[t]
-	return i, ok
+	if i, ok := t.index[name]; ok {
+		return i, false
+	}
+	i = len(t.names)
+	t.names = append(t.names, name)
+	if len(t.names) > scanNames {
+		if t.index == nil {
+			t.index = map[functions.TypeName]int{}
+		}
+		t.index[name] = i
+	}
+	return i, true
 }
 
 func appendString[S ~string | ~[]byte](b []byte, s S) []byte {
@@ -80,17 +88,14 @@ func appendString[S ~string | ~[]byte](b []byte, s S) []byte {
 	return append(b, s...)
 }
 
-// record writes an address's record and returns where its encoded value is.
-func (e *encoder) record(a functions.Address, s *slot, cells []Cell) (off, length int) {
-	name := e.name(a.Type)
+// record writes the value of an address's record, after the id as appendString
+// wrote it.
+func (e *encoder) record(t functions.TypeName, id, value []byte) {
+	name := e.name(t)
 	e.b = binary.AppendUvarint(append(e.b, byte(entryRecord)), name)
-	e.b = appendString(e.b, a.ID)
-	e.b = append(e.b, 0, 0, 0, 0)
-	off = len(e.b)
-	e.b = appendRecord(e.b, s.consumed, s.nudge, cells)
-	length = len(e.b) - off
-	binary.BigEndian.PutUint32(e.b[off-4:], uint32(length))
-	return off, length
+	e.b = append(e.b, id...)
+	e.b = binary.BigEndian.AppendUint32(e.b, uint32(len(value)))
+	e.b = append(e.b, value...)
 }
 
 func (e *encoder) message(m *Message) {

@@ -42,9 +42,8 @@ type Record struct {
 	batch BatchNumber
 	slot  int
 
-	// The committer's: where the active generation of the overlay has it.
-	generation uint64
-	entry      *recordEntry
+	// place is where the overlay has it. The committer writes it, atomically.
+	place uint64
 }
 
 // NewRecord returns the handle of an address that is about to be loaded.

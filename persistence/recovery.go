@@ -79,7 +79,6 @@ func (j *Journal) replayRecord(a functions.Address, value []byte) error {
 		return err
 	}
 	r := MakeRecord(a, j.Group(a.ID))
-	value = bytes.Clone(value)
 	if consumed == 0 {
 		// The tables may have forgotten the record when this was written, and a
 		// crash have brought it back with what it had consumed.
@@ -88,7 +87,7 @@ func (j *Journal) replayRecord(a functions.Address, value []byte) error {
 		}
 		value = appendRecord(nil, consumed, nudge, cells)
 	}
-	j.overlay.active.entry(r.key).value = value
+	j.overlay.active.setRecord(r.key, value)
 	if consumed > 0 {
 		j.inboxes.takeRecovered(r.key, 0, consumed)
 	}

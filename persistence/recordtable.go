@@ -1,0 +1,172 @@
+package persistence
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"iter"
+	"slices"
+)
+
+// recordTable holds the newest value of each record of a generation, by key. Keys
+// and values are in an arena, so that the garbage collector has nothing to look
+// at, however many records there are; an entry keeps its number, so that whoever
+// knows it needs no look-up.
+type recordTable struct {
+	seed    maphash.Seed
+	entries []recordEntry
+	index   []uint32 // by hash, open addressing: the entry's number plus one
+	arena   arena
+}
+
+type recordEntry struct {
+	hash       uint32
+	key, value span
+	room       uint32 // for the value, where it is
+}
+
+const minIndex = 256
+
+func newRecordTable() recordTable {
+	return recordTable{seed: maphash.MakeSeed(), index: make([]uint32, minIndex)}
+}
+
+func (t *recordTable) len() int { return len(t.entries) }
+
+func (t *recordTable) key(i int) []byte { return t.arena.bytes(t.entries[i].key) }
+
+func (t *recordTable) value(i int) []byte { return t.arena.bytes(t.entries[i].value) }
+
+// find returns the number of a key's entry, -1 if there is none.
+func (t *recordTable) find(key string) int {
+	i, _ := t.search(key, t.hash(key))
+	return i
+}
+
+func (t *recordTable) hash(key string) uint32 { return uint32(maphash.String(t.seed, key)) } //nolint:gosec // half of it is enough
+
+// search returns the number of a key's entry, or -1 and where the index has room
+// for it.
+func (t *recordTable) search(key string, hash uint32) (entry int, free uint32) {
+	mask := uint32(len(t.index) - 1) //nolint:gosec // a table of four billion records does not fit into memory
+	for at := hash & mask; ; at = (at + 1) & mask {
+		i := int(t.index[at]) - 1
+		if i < 0 {
+			return -1, at
+		}
+		if e := &t.entries[i]; e.hash == hash && string(t.arena.bytes(e.key)) == key {
+			return i, at
+		}
+	}
+}
+
+// add returns the number of a key's entry, of a new one if there is none.
+func (t *recordTable) add(key string) int {
+	if 4*(len(t.entries)+1) > 3*len(t.index) {
+		t.grow()
+	}
+	hash := t.hash(key)
+	i, at := t.search(key, hash)
+	if i < 0 {
+		i = len(t.entries)
+		t.entries = append(t.entries, recordEntry{hash: hash, key: t.arena.add([]byte(key))})
+		t.index[at] = uint32(i + 1) //nolint:gosec // see search
+	}
+	return i
+}
+
+func (t *recordTable) grow() {
+	t.index = make([]uint32, 2*len(t.index))
+	mask := uint32(len(t.index) - 1) //nolint:gosec // see search
+	for i := range t.entries {
+		at := t.entries[i].hash & mask
+		for t.index[at] != 0 {
+			at = (at + 1) & mask
+		}
+		t.index[at] = uint32(i + 1) //nolint:gosec // see search
+	}
+}
+
+// set changes the value of an entry, in place if there is room.
+func (t *recordTable) set(i int, value []byte) {
+	e := &t.entries[i]
+	if n := uint32(len(value)); n <= e.room { //nolint:gosec // a record is a part of a batch
+		e.value.n = n
+		copy(t.arena.bytes(e.value), value)
+		return
+	}
+	e.value = t.arena.add(value)
+	e.room = e.value.n
+}
+
+// sorted yields the numbers of all entries in the order of their keys. By key
+// group first: the keys of one fit into a core's cache.
+func (t *recordTable) sorted() iter.Seq[int] {
+	groups := t.byGroup()
+	return func(yield func(int) bool) {
+		for _, some := range groups {
+			slices.SortFunc(some, func(a, b uint32) int { return bytes.Compare(t.key(int(a)), t.key(int(b))) })
+			for _, i := range some {
+				if !yield(int(i)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// byGroup returns the numbers of all entries by key group.
+func (t *recordTable) byGroup() [][]uint32 {
+	var groups [][]uint32
+	for i := range t.entries {
+		g := int(binary.BigEndian.Uint16(t.key(i)))
+		for len(groups) <= g {
+			groups = append(groups, nil)
+		}
+		groups[g] = append(groups[g], uint32(i)) //nolint:gosec // see search
+	}
+	return groups
+}
+
+// reset empties the table for its next use.
+func (t *recordTable) reset() {
+	t.entries = t.entries[:0]
+	clear(t.index)
+	t.arena.reset()
+}
+
+// arena is memory that is only given back as a whole.
+type arena struct {
+	chunks [][]byte // of arenaChunk, or what did not fit into one
+	now    int      // the chunk that is being filled
+	used   int      // of it
+}
+
+const arenaChunk = 1 << 20
+
+// span is a place in an arena.
+type span struct {
+	chunk, off, n uint32
+}
+
+func (a *arena) bytes(s span) []byte { return a.chunks[s.chunk][s.off : s.off+s.n : s.off+s.n] }
+
+// add copies b into the arena.
+func (a *arena) add(b []byte) span {
+	for a.now < len(a.chunks) && len(a.chunks[a.now])-a.used < len(b) {
+		a.now, a.used = a.now+1, 0
+	}
+	if a.now == len(a.chunks) {
+		a.chunks = append(a.chunks, make([]byte, max(arenaChunk, len(b))))
+	}
+	s := span{uint32(a.now), uint32(a.used), uint32(len(b))} //nolint:gosec // a chunk has less than 4 GiB
+	copy(a.bytes(s), b)
+	a.used += len(b)
+	return s
+}
+
+// reset keeps the memory, but for chunks of odd sizes.
+func (a *arena) reset() {
+	a.chunks = slices.DeleteFunc(a.chunks, func(c []byte) bool { return len(c) != arenaChunk })
+	a.now, a.used = 0, 0
+}
