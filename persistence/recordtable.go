@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"iter"
@@ -99,20 +100,61 @@ func (t *recordTable) set(i int, value []byte) {
 	e.room = e.value.n
 }
 
-// sorted yields the numbers of all entries in the order of their keys. By key
-// group first: the keys of one fit into a core's cache.
+// sorted yields the numbers of all entries in the order of their keys. It sorts
+// one key group after the other, by the first bytes in which its keys differ:
+// nearly all comparisons then stay within a core's cache.
 func (t *recordTable) sorted() iter.Seq[int] {
 	groups := t.byGroup()
 	return func(yield func(int) bool) {
+		var order []sortKey
 		for _, some := range groups {
-			slices.SortFunc(some, func(a, b uint32) int { return bytes.Compare(t.key(int(a)), t.key(int(b))) })
-			for _, i := range some {
-				if !yield(int(i)) {
+			order = t.sort(order[:0], some)
+			for _, k := range order {
+				if !yield(int(k.entry)) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// sortKey is an entry with eight bytes of its key.
+type sortKey struct {
+	head  uint64
+	entry uint32
+}
+
+// sort appends entries to order in the order of their keys.
+func (t *recordTable) sort(order []sortKey, entries []uint32) []sortKey {
+	common := t.commonPrefix(entries)
+	for _, i := range entries {
+		var head [8]byte
+		copy(head[:], t.key(int(i))[common:])
+		order = append(order, sortKey{binary.BigEndian.Uint64(head[:]), i})
+	}
+	slices.SortFunc(order, func(a, b sortKey) int {
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
+		}
+		return bytes.Compare(t.key(int(a.entry)), t.key(int(b.entry)))
+	})
+	return order
+}
+
+func (t *recordTable) commonPrefix(entries []uint32) int {
+	if len(entries) == 0 {
+		return 0
+	}
+	first := t.key(int(entries[0]))
+	n := len(first)
+	for _, i := range entries[1:] {
+		key := t.key(int(i))
+		n = min(n, len(key))
+		for !bytes.Equal(first[:n], key[:n]) {
+			n--
+		}
+	}
+	return n
 }
 
 // byGroup returns the numbers of all entries by key group.
