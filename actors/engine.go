@@ -331,8 +331,7 @@ func (e *Engine) later(name string, d time.Duration, f func() time.Duration) {
 func (e *Engine) deliver(messages []*persistence.Message) {
 	for _, m := range messages {
 		w := e.workers[e.workerOf[persistence.GroupOf(m.Target.ID, e.opts.KeyGroups)]]
-		m.Hash = hashOf(e.seed, m.Target)
-		w.queue.push(m)
+		w.queue.push(m, hashOf(e.seed, m.Target))
 		w.task.Wake()
 	}
 }

@@ -21,10 +21,7 @@ var _ actor.Mailbox = (*mailbox)(nil)
 // what nobody receives.
 func (b *mailbox) PostUserMessage(message any) {
 	if m, ok := message.(*persistence.Message); ok {
-		b.worker.post(func(w *worker) {
-			m.Hash = w.directory.hash(m.Target)
-			w.receive(m)
-		})
+		b.worker.post(func(w *worker) { w.receive(delivery{w.directory.hash(m.Target), m}) })
 	}
 }
 

@@ -9,19 +9,25 @@ import (
 // queue is where a worker's messages and events wait, in order of arrival.
 type queue struct {
 	mu       sync.Mutex
-	messages []*persistence.Message
+	messages []delivery
 	events   []func(*worker)
 	sequence persistence.Sequence // the last one given out
 	_        [64]byte             // queues do not share cache lines
 }
 
+// delivery is a message on its way to its grain.
+type delivery struct {
+	hash    uint64 // of the target, by which the directory finds it
+	message *persistence.Message
+}
+
 // push numbers a message and queues it. The sequence grows with the order of the
 // queue, and the appender's shard is held: so it grows with the batches too.
-func (q *queue) push(m *persistence.Message) {
+func (q *queue) push(m *persistence.Message, hash uint64) {
 	q.mu.Lock()
 	q.sequence++
 	m.Sequence = q.sequence
-	q.messages = append(q.messages, m)
+	q.messages = append(q.messages, delivery{hash, m})
 	q.mu.Unlock()
 }
 
@@ -46,7 +52,7 @@ func (q *queue) highest() persistence.Sequence {
 }
 
 // take swaps what is queued against empty slices to fill.
-func (q *queue) take(messages []*persistence.Message, events []func(*worker)) ([]*persistence.Message, []func(*worker)) {
+func (q *queue) take(messages []delivery, events []func(*worker)) ([]delivery, []func(*worker)) {
 	q.mu.Lock()
 	messages, q.messages = q.messages, messages[:0]
 	events, q.events = q.events, events[:0]

@@ -11,25 +11,23 @@ const warmTogether = 16
 // processor waits for many at a time. It changes nothing: a grain that is not
 // found here, or another in its place, only costs time.
 func (w *worker) warm() {
-	messages := w.messages[w.next:min(len(w.messages), w.next+warmTogether)]
-	w.warmed = w.next + len(messages)
+	next := w.messages[w.next:min(len(w.messages), w.next+warmTogether)]
+	w.warmed = w.next + len(next)
 	var grains [warmTogether]*grain
 	var sum uint64
-	for _, m := range messages {
-		sum += m.Hash + uint64(len(m.Value))
+	for i, d := range next {
+		grains[i] = w.directory.grains.guess(d.hash)
+		sum += uint64(d.message.Sequence) + uint64(len(d.message.Target.ID))
 	}
-	for i, m := range messages {
-		grains[i] = w.directory.grains.guess(m.Hash)
-		if len(m.Value) > 0 {
-			sum += uint64(m.Value[0])
-		}
-	}
-	for _, g := range grains[:len(messages)] {
-		if g != nil {
+	for i, d := range next {
+		if g := grains[i]; g != nil {
 			sum += g.touch()
 		}
+		if v := d.message.Value; len(v) > 0 {
+			sum += uint64(v[0])
+		}
 	}
-	for _, g := range grains[:len(messages)] {
+	for _, g := range grains[:len(next)] {
 		if g != nil {
 			sum += g.touchContent()
 		}

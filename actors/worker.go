@@ -22,7 +22,7 @@ type worker struct {
 	queue  queue
 
 	// Taken from the queue, up to next handled.
-	messages []*persistence.Message
+	messages []delivery
 	next     int
 	warmed   int    // up to which warm has been
 	warmth   uint64 // of what it has read, so that it is not optimised away
@@ -97,9 +97,9 @@ func (w *worker) step() bool {
 		if w.next == w.warmed {
 			w.warm()
 		}
-		m := w.messages[w.next]
+		d := w.messages[w.next]
 		w.next++
-		if w.receive(m); w.owner.Load() != owner {
+		if w.receive(d); w.owner.Load() != owner {
 			return false
 		}
 		if len(w.staged) >= stagedTransactions || w.bytes >= stagedBytes {
@@ -161,10 +161,11 @@ func (w *worker) stageEvent() *persistence.Transaction {
 }
 
 // receive takes a message to its grain, and runs it if the grain is ready.
-func (w *worker) receive(m *persistence.Message) {
-	g := w.directory.grains.find(m.Hash, m.Target)
+func (w *worker) receive(d delivery) {
+	m := d.message
+	g := w.directory.grains.find(d.hash, m.Target)
 	if g == nil {
-		g = w.activate(m.Target, m.Hash)
+		g = w.activate(m.Target, d.hash)
 	}
 	g.used = true
 	if g.status == statusReady && g.inbox.empty() && m.Sequence > g.inbox.newest {

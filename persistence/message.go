@@ -23,8 +23,6 @@ type Message struct {
 
 	// Sequence is its place in the target's inbox. Delivery sets it.
 	Sequence Sequence
-	// Hash is the deliverer's own, to find the target by.
-	Hash uint64
 
 	// consumed is the batch that consumes it, 0 before. The worker writes it
 	// under its shard's lock, the committer reads it.
