@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -329,9 +330,37 @@ func (e *Engine) later(name string, d time.Duration, f func() time.Duration) {
 // deliver queues messages with their targets' workers. It runs under the
 // appender's shard.
 func (e *Engine) deliver(messages []*persistence.Message) {
-	for _, m := range messages {
-		w := e.workers[e.workerOf[persistence.GroupOf(m.Target.ID, e.opts.KeyGroups)]]
-		w.queue.push(m, hashOf(e.seed, m.Target))
+	for some := range slices.Chunk(messages, deliverTogether) {
+		e.deliverSome(some)
+	}
+}
+
+// deliverTogether is how many messages are sorted by worker at a time, so that a
+// queue is entered once for several of them.
+const deliverTogether = 64
+
+func (e *Engine) deliverSome(messages []*persistence.Message) {
+	var sorted [deliverTogether]delivery
+	var to [deliverTogether]int
+	for i, m := range messages {
+		to[i] = e.workerOf[persistence.GroupOf(m.Target.ID, e.opts.KeyGroups)]
+		sorted[i] = delivery{hashOf(e.seed, m.Target), m}
+	}
+	const done = -1
+	for i := range messages {
+		target := to[i]
+		if target == done {
+			continue
+		}
+		w := e.workers[target]
+		w.queue.mu.Lock()
+		for k := i; k < len(messages); k++ {
+			if to[k] == target {
+				w.queue.push(sorted[k])
+				to[k] = done
+			}
+		}
+		w.queue.mu.Unlock()
 		w.task.Wake()
 	}
 }

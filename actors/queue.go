@@ -22,13 +22,12 @@ type delivery struct {
 }
 
 // push numbers a message and queues it. The sequence grows with the order of the
-// queue, and the appender's shard is held: so it grows with the batches too.
-func (q *queue) push(m *persistence.Message, hash uint64) {
-	q.mu.Lock()
+// queue, and the appender's shard is held: so it grows with the batches too. It is
+// called with mu held.
+func (q *queue) push(d delivery) {
 	q.sequence++
-	m.Sequence = q.sequence
-	q.messages = append(q.messages, delivery{hash, m})
-	q.mu.Unlock()
+	d.message.Sequence = q.sequence
+	q.messages = append(q.messages, d)
 }
 
 func (q *queue) post(events ...func(*worker)) {

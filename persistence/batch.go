@@ -150,10 +150,11 @@ func (s *Shard) Append(txs ...*Transaction) (BatchNumber, error) {
 	if err := s.journal.admit(s.part.size, txs); err != nil {
 		return 0, err
 	}
-	was := s.part.empty()
+	was, sent := s.part.empty(), len(s.part.sent)
 	for _, tx := range txs {
 		s.place(tx)
 	}
+	s.deliver(sent)
 	if was {
 		s.journal.commitTask.Wake()
 	}
@@ -168,9 +169,19 @@ func (s *Shard) AppendNow(tx *Transaction) error {
 	if err := s.journal.Err(); err != nil {
 		return err
 	}
+	sent := len(s.part.sent)
 	s.place(tx)
+	s.deliver(sent)
 	s.journal.commitTask.Wake()
 	return nil
+}
+
+// deliver hands out the messages that were placed since there were n. They have
+// their causes in the batch by now: law 1.
+func (s *Shard) deliver(n int) {
+	if sent := s.part.sent[n:]; len(sent) > 0 {
+		s.journal.deliver(sent)
+	}
 }
 
 func (s *Shard) place(tx *Transaction) {
@@ -192,10 +203,7 @@ func (s *Shard) place(tx *Transaction) {
 	p.egress = append(p.egress, tx.Egress...)
 	p.durable = append(p.durable, tx.Durable...)
 	p.size += tx.Size()
-	if len(tx.Sends) > 0 {
-		p.sent = append(p.sent, tx.Sends...)
-		s.journal.deliver(tx.Sends)
-	}
+	p.sent = append(p.sent, tx.Sends...)
 }
 
 func (s *Shard) placeRecord(tx *Transaction) {
