@@ -40,6 +40,7 @@ func (w *worker) activate(a functions.Address) *grain {
 	d.grains[a] = g
 	d.loading++
 	w.live.Store(int64(len(d.grains)))
+	w.activations.Add(1)
 	w.toLoad = append(w.toLoad, g)
 	if len(w.toLoad) >= loadTogether {
 		w.load()

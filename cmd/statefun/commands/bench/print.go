@@ -15,6 +15,10 @@ func (r *Report) print(c *console.Console) {
 	if r.Latency != nil {
 		r.Latency.print(c)
 	}
+	for _, s := range r.all() {
+		c.Printf("\n")
+		s.print(c)
+	}
 	if r.Journal != nil || len(r.Actors) > 0 {
 		r.printRaw(c)
 	}

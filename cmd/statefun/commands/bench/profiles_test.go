@@ -28,9 +28,8 @@ func profileText(t *testing.T, path string) string {
 	return string(text)
 }
 
-// Profiles are of the process: this test alone takes any.
+// Profiles are of the process, so nothing runs beside this test.
 func TestProfilesShowTheNodeUnderMeasurement(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	args := []string{"grains", "--addresses", "200,100", "--in-flight", "500", "--warmup", "1ms", "--duration", "1s"}
 	files := map[string]string{

@@ -20,6 +20,8 @@ type Report struct {
 	AllocsPerMessage          *float64 `json:"allocs_per_message"`
 	Machine                   Machine  `json:"machine"`
 
+	sections
+
 	Grains   []GrainsReport `json:"grains,omitempty"`
 	Latency  *LatencyReport `json:"latency,omitempty"`
 	Actors   []ActorsReport `json:"raw_actors,omitempty"`
@@ -97,7 +99,7 @@ type JournalReport struct {
 }
 
 func (s *suite) report() Report {
-	r := Report{Machine: s.describeMachine(), Warnings: s.warnings()}
+	r := Report{Machine: s.describeMachine(), sections: s.sections, Warnings: s.warnings()}
 	if s.journal != nil {
 		r.Journal = journalReport(s.journal)
 		r.RawJournalWritesPerSecond = &r.Journal.WritesPerSecond

@@ -13,6 +13,7 @@ import (
 type snapshot struct {
 	at        time.Time
 	mallocs   uint64
+	activated uint64
 	batches   uint64
 	logBytes  uint64
 	diskBytes uint64        // of the log, and what flushes and compactions wrote
@@ -25,9 +26,10 @@ type snapshot struct {
 func takeSnapshot(e *actors.Engine) snapshot {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	journal := e.Metrics().Journal
+	all := e.Metrics()
+	journal := &all.Journal
 	s := snapshot{
-		at: time.Now(), mallocs: memory.Mallocs, batches: journal.Batches, logBytes: journal.LogBytesWritten,
+		at: time.Now(), mallocs: memory.Mallocs, activated: all.Activations, batches: journal.Batches, logBytes: journal.LogBytesWritten,
 		diskBytes: journal.LogBytesWritten + journal.Tables.FlushedBytes + journal.Tables.CompactedBytes,
 		cpu:       benchmarks.ProcessTime(),
 	}
@@ -66,6 +68,8 @@ type usage struct {
 	// DiskBytesPerMessage is what was written to the log, flushed into the tables,
 	// and compacted there.
 	DiskBytesPerMessage float64
+	// ActivationsPerMessage is how many messages met no live grain.
+	ActivationsPerMessage float64
 	// MessagesPerBatch is how many messages became durable together.
 	MessagesPerBatch float64
 	// CollectorShare is the share of the time used that went into collecting
@@ -86,6 +90,7 @@ func (s snapshot) since(before snapshot, messages int64) usage {
 	u.AllocsPerMessage = float64(s.mallocs-before.mallocs) / n
 	u.LogBytesPerMessage = float64(s.logBytes-before.logBytes) / n
 	u.DiskBytesPerMessage = float64(s.diskBytes-before.diskBytes) / n
+	u.ActivationsPerMessage = float64(s.activated-before.activated) / n
 	u.MessagesPerBatch = float64(messages) / float64(max(1, s.batches-before.batches))
 	u.CollectorShare = quotient(s.collecting-before.collecting, s.working-before.working)
 	u.CoresUsed = float64(s.cpu-before.cpu) / float64(u.Elapsed)
