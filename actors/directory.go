@@ -53,6 +53,7 @@ func (w *worker) activate(a functions.Address, hash uint64) *grain {
 	d.grains.put(g)
 	d.loading++
 	w.live.Store(int64(d.grains.n))
+	w.activations.Add(1)
 	w.toLoad = append(w.toLoad, g)
 	if len(w.toLoad) >= loadTogether {
 		w.load()

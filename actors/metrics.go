@@ -40,7 +40,8 @@ func (c *counters) add(f functions.TypeName, name string, delta int64) {
 type Metrics struct {
 	Functions   map[functions.TypeName]FunctionMetrics
 	LiveGrains  int64
-	Held        int64 // messages that wait with grains, in memory
+	Activations uint64 // of grains, each of which read the address's state
+	Held        int64  // messages that wait with grains, in memory
 	Quarantined int64
 	Sends       uint64 // accepted from outside
 	Replies     uint64 // answers handed to clients
@@ -64,6 +65,7 @@ func (e *Engine) Metrics() Metrics {
 	}
 	for _, w := range e.workers {
 		m.LiveGrains += w.live.Load()
+		m.Activations += w.activations.Load()
 		m.Held += w.held.Load()
 	}
 	for t, f := range e.functions {

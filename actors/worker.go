@@ -52,6 +52,8 @@ type worker struct {
 	slowRun  atomic.Uint64 // the last of them that the watchdog found slow
 	held     atomic.Int64  // messages that wait with grains
 	live     atomic.Int64  // grains
+	// activations is how many there were, of grains.
+	activations atomic.Uint64
 	// wantsSync asks for a wake-up when a batch becomes durable.
 	wantsSync atomic.Bool
 }

@@ -35,15 +35,21 @@ const maxBatch = 1024
 // random grain, which adds one to its states and passes the message on to another
 // random grain, until its hops are used up.
 //
+// Instead of random grains, a script may say where chains begin; then no more are
+// started than it has.
+//
 // A few starters run beside the grains. Each starts as many chains at once as
 // have ended meanwhile, and waits until that is durable: so the disk paces them.
 type chains struct {
 	cfg    GrainsConfig
 	ids    []string
 	states []*functions.ValueState[int64]
+	script []int32 // places in ids, nil: at random
 
+	sent    int64 // to the grains in all, as their states must tell
 	started atomic.Int64
 	ended   atomic.Int64
+	last    chan struct{} // closed when the last chain of the script has ended
 	// wake has an entry when a starter should look again. An entry is made
 	// whenever ended is a multiple of wakeEvery, and starters wait only while less
 	// than that many chains may be started, so that another multiple is to come.
@@ -60,6 +66,7 @@ func newChains(cfg GrainsConfig) *chains {
 		c.states = append(c.states, functions.Value("seen"+strconv.Itoa(i), functions.Int64))
 	}
 	c.wake = make(chan struct{}, starters())
+	c.last = make(chan struct{})
 	return c
 }
 
@@ -99,7 +106,11 @@ func (c *chains) target() functions.Address {
 }
 
 func (c *chains) end() {
-	if c.ended.Add(1)%c.wakeEvery != 0 {
+	n := c.ended.Add(1)
+	if n == int64(len(c.script)) {
+		close(c.last)
+	}
+	if n%c.wakeEvery != 0 {
 		return
 	}
 	select {
@@ -109,22 +120,41 @@ func (c *chains) end() {
 }
 
 // activate sends a message to every grain, so that all of them are in memory
-// before anything is counted, as bare actors are.
+// before anything is counted, as bare actors are; or as many as may live, half of
+// those at a time so that others can go.
 func (c *chains) activate(ctx context.Context, e *actors.Engine) error {
+	together := len(c.ids)
+	if live := c.cfg.LiveGrains; live > 0 {
+		together = min(together, max(1, live/2))
+	}
+	for ids := range slices.Chunk(c.ids, together) {
+		if err := c.touch(ctx, e, ids); err != nil {
+			return fmt.Errorf("activating grains: %w", err)
+		}
+		if err := e.Idle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touch sends a message to each of some grains.
+func (c *chains) touch(ctx context.Context, e *actors.Engine, ids []string) error {
 	m := payload.Of(make([]byte, c.cfg.Payload))
-	for ids := range slices.Chunk(c.ids, maxBatch) {
-		out := make([]actors.Outgoing, len(ids))
-		for i, id := range ids {
+	for some := range slices.Chunk(ids, maxBatch) {
+		out := make([]actors.Outgoing, len(some))
+		for i, id := range some {
 			out[i] = actors.Outgoing{To: functions.Address{Type: hopType, ID: id}, Message: m}
 		}
 		if err := e.SendAll(ctx, out); err != nil {
-			return fmt.Errorf("activating grains: %w", err)
+			return err
 		}
+		c.sent += int64(len(some))
 	}
-	return e.Idle(ctx)
+	return nil
 }
 
-// run starts chains until ctx ends, then waits for the last of them.
+// run starts chains until ctx or the script ends, then waits for the last of them.
 func (c *chains) run(ctx context.Context, e *actors.Engine) error {
 	var all sync.WaitGroup
 	errs := make([]error, starters())
@@ -137,16 +167,18 @@ func (c *chains) run(ctx context.Context, e *actors.Engine) error {
 			return err
 		}
 	}
+	c.sent += c.started.Load() * int64(c.cfg.Hops)
 	return c.settle(e)
 }
 
 // start is one starter.
 func (c *chains) start(ctx context.Context, e *actors.Engine) error {
-	for ctx.Err() == nil {
-		n := c.reserve()
+	for ctx.Err() == nil && !c.exhausted() {
+		first, n := c.reserve()
 		if n == 0 {
 			select {
 			case <-c.wake:
+			case <-c.last:
 			case err := <-e.Failed():
 				return err
 			case <-ctx.Done():
@@ -154,38 +186,55 @@ func (c *chains) start(ctx context.Context, e *actors.Engine) error {
 			continue
 		}
 		// Chains that were reserved are started, or settle would wait for them.
-		if err := e.SendAll(context.WithoutCancel(ctx), c.batch(n)); err != nil {
+		if err := e.SendAll(context.WithoutCancel(ctx), c.batch(first, n)); err != nil {
 			return fmt.Errorf("starting %d chains: %w", n, err)
 		}
 	}
 	return nil
 }
 
-// reserve returns how many chains the caller must start now.
-func (c *chains) reserve() int {
+// exhausted reports whether the script has come to its end.
+func (c *chains) exhausted() bool {
+	return c.script != nil && c.started.Load() == int64(len(c.script))
+}
+
+// reserve returns how many chains the caller must start now, and the number of the
+// first.
+func (c *chains) reserve() (first int64, n int) {
 	for {
 		started := c.started.Load()
 		free := int64(c.cfg.InFlight) - (started - c.ended.Load())
 		if free < c.wakeEvery {
-			return 0
+			return 0, 0
 		}
 		n := min(free, maxBatch)
+		if c.script != nil {
+			n = min(n, int64(len(c.script))-started)
+		}
 		if c.started.CompareAndSwap(started, started+n) {
-			return int(n)
+			return started, int(n)
 		}
 	}
 }
 
-func (c *chains) batch(n int) []actors.Outgoing {
+func (c *chains) batch(first int64, n int) []actors.Outgoing {
 	out := make([]actors.Outgoing, n)
 	size := c.cfg.Payload
 	bytes := make([]byte, n*size)
 	for i := range out {
 		b := bytes[i*size : (i+1)*size : (i+1)*size]
 		binary.BigEndian.PutUint16(b, uint16(c.cfg.Hops)) //nolint:gosec // validated
-		out[i] = actors.Outgoing{To: c.target(), Message: payload.Of(b)}
+		out[i] = actors.Outgoing{To: c.origin(first + int64(i)), Message: payload.Of(b)}
 	}
 	return out
+}
+
+// origin is where a chain begins.
+func (c *chains) origin(n int64) functions.Address {
+	if c.script == nil {
+		return c.target()
+	}
+	return functions.Address{Type: hopType, ID: c.ids[c.script[n]]}
 }
 
 // settleTime is how long the last chains may take.
@@ -206,7 +255,6 @@ func (c *chains) settle(e *actors.Engine) error {
 // verify compares the durable states of all grains with what was
 // sent: one message to each, and the chains.
 func (c *chains) verify(e *actors.Engine) error {
-	want := int64(len(c.ids)) + c.started.Load()*int64(c.cfg.Hops)
 	counted := make([]int64, len(c.states))
 	for _, id := range c.ids {
 		values, err := e.State(functions.Address{Type: hopType, ID: id})
@@ -222,8 +270,8 @@ func (c *chains) verify(e *actors.Engine) error {
 		}
 	}
 	for _, n := range counted {
-		if n != want {
-			return fmt.Errorf("the grains counted %d messages of %d that were sent", n, want)
+		if n != c.sent {
+			return fmt.Errorf("the grains counted %d messages of %d that were sent", n, c.sent)
 		}
 	}
 	return nil

@@ -19,11 +19,12 @@ type options struct {
 	json     bool
 	warmup   time.Duration
 	duration time.Duration
+	profiles *profiles
 }
 
 // Command is `bench` with its subcommands.
 func Command(c *console.Console, start StartNode) *cobra.Command {
-	o := &options{console: c, start: start}
+	o := &options{console: c, start: start, profiles: &profiles{}}
 	chains := &chainFlags{addresses: standardAddresses()}
 	cmd := &cobra.Command{
 		Use:   "bench",
@@ -52,9 +53,10 @@ p50_ms and p99_ms those of HTTP calls; what was not measured is null.
 	f.StringVar(&o.data, "data", ".", "measure in a new `directory` below this one")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	f.DurationVar(&o.warmup, "warmup", 0, "how long each measurement runs before it counts (default 1s to 2s)")
-	f.DurationVar(&o.duration, "duration", 0, "how long each measurement counts (default 2s to 10s)")
+	f.DurationVar(&o.duration, "duration", 0, "how long each measurement counts (default 2s to 12s)")
+	o.profiles.flags(cmd)
 	chains.common(cmd)
-	cmd.AddCommand(o.grains(), o.latency(), o.raw())
+	cmd.AddCommand(o.grains(), o.latency(), o.cold(), o.raw())
 	return cmd
 }
 
@@ -71,6 +73,7 @@ func (o *options) run(check func(*options) error, measure func(context.Context, 
 		if err := check(o); err != nil {
 			return exit.With(exit.Usage, err)
 		}
+		o.profiles.arm()
 		r, err := o.measure(cmd.Context(), measure)
 		if err != nil {
 			return err
@@ -172,7 +175,7 @@ node, on the same cores.
 	f.IntVar(&c.Rate, "rate", 1000, "calls per `second`")
 	f.IntVar(&c.Addresses, "addresses", 1000, "`number` of grains")
 	check := func(o *options) error {
-		c.Warmup, c.Duration = o.warmup, o.duration
+		c.Warmup, c.Duration, c.profiles = o.warmup, o.duration, o.profiles
 		probe := *c
 		return errors.Join(positive("addresses", c.Addresses), positive("rate", c.Rate), probe.validate())
 	}

@@ -126,7 +126,7 @@ func TestWarnings(t *testing.T) {
 	}
 	quiet := func() *suite {
 		return &suite{fileSystem: "ext4", machine: benchmarks.MachineInfo{Cores: 2}, latency: &LatencyResult{CallsPerSecond: 999}, latencyRate: 1000,
-			comparisons: []*comparison{{grains: GrainsResult{CoresUsed: 2}, bare: [2]benchmarks.ActorsResult{bare(100, 2), bare(110, 2)}}}}
+			comparisons: []*comparison{{grains: GrainsResult{usage: usage{CoresUsed: 2}}, bare: [2]benchmarks.ActorsResult{bare(100, 2), bare(110, 2)}}}}
 	}
 	for want, change := range map[string]func(s *suite){
 		"":                         func(*suite) {},
@@ -147,7 +147,7 @@ func TestWarnings(t *testing.T) {
 func TestComparison(t *testing.T) {
 	t.Parallel()
 	c := comparison{
-		grains: GrainsResult{MessagesPerSecond: 150, MessagesPerCoreSecond: 100},
+		grains: GrainsResult{usage: usage{MessagesPerSecond: 150, MessagesPerCoreSecond: 100}},
 		bare: [2]benchmarks.ActorsResult{
 			{Messages: 300, Elapsed: time.Second, MessagesPerSecond: 300, CoresUsed: 2},
 			{Messages: 300, Elapsed: 2 * time.Second, MessagesPerSecond: 150, CoresUsed: 1},

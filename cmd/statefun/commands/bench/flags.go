@@ -31,7 +31,7 @@ func (c *chainFlags) all(cmd *cobra.Command) {
 	f.IntVar(&c.config.Hops, "hops", c.config.Hops, "`number` of messages in a chain")
 	f.IntVar(&c.config.Payload, "payload", c.config.Payload, "size of a message in `bytes`")
 	f.IntVar(&c.config.BareInFlight, "raw-in-flight", 0, "`number` of chains under way between bare actors, if not the same")
-	f.IntVar(&c.config.LiveGrains, "live-grains", 0, "`number` of grains, about, that stay in memory (default: as in any node)")
+	f.IntVar(&c.config.LiveGrains, "live-grains", 0, "`number` of grains, about, that stay in memory (default: as in any node, or all if that is more)")
 	f.IntVar(&c.config.States, "state", c.config.States, "`number` of Int64 states of an address, each of which a message adds one to")
 }
 
@@ -56,7 +56,12 @@ func (c *chainFlags) check(o *options) error {
 }
 
 // grainsDuration is long enough for tables to be written out meanwhile.
-const grainsDuration = 4 * time.Second
+func grainsDuration(addresses int) time.Duration {
+	if addresses < 500_000 {
+		return 4 * time.Second
+	}
+	return 12 * time.Second
+}
 
 // configs are the measurements to be made.
 func (c *chainFlags) configs(o *options) []GrainsConfig {
@@ -65,12 +70,15 @@ func (c *chainFlags) configs(o *options) []GrainsConfig {
 		cfg := c.config
 		cfg.Addresses, cfg.Warmup, cfg.Duration = n, o.warmup, o.duration
 		if cfg.Duration == 0 {
-			cfg.Duration = grainsDuration
+			cfg.Duration = grainsDuration(n)
 		}
 		if cfg.States == 0 {
 			cfg.States = -1 // none, not the default
 		}
 		out = append(out, cfg)
+	}
+	if last := len(out) - 1; last >= 0 {
+		out[last].profiles = o.profiles
 	}
 	return out
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
-	"github.com/statefun-go/statefun/benchmarks"
 )
 
 // GrainsConfig says what Grains runs. The zero value is ready to use.
@@ -30,13 +29,15 @@ type GrainsConfig struct {
 	// Defaults to InFlight or, if that is not set, to what they do best with.
 	BareInFlight int
 	// LiveGrains is about how many grains stay in memory. Defaults to the node's
-	// default.
+	// default, or to what holds all addresses if that is more.
 	LiveGrains int
 	// Warmup is how long chains run before anything is counted. Defaults to 1
 	// second.
 	Warmup time.Duration
 	// Duration is how long is measured. Defaults to 3 seconds.
 	Duration time.Duration
+
+	profiles *profiles
 }
 
 // defaultInFlight is enough to fill batches while others are being synced. Over few
@@ -49,25 +50,27 @@ func defaultInFlight(addresses int) int {
 	return 16_384
 }
 
+// defaultLive is how many grains stay in memory so that all addresses do, 0 if any
+// node has room for them. Addresses are spread by their hash, so that some workers
+// own more than others.
+func defaultLive(addresses int) int {
+	if addresses <= 100_000 {
+		return 0
+	}
+	return addresses + addresses/4
+}
+
 // maxStates is the most states that an address can be given.
 const maxStates = 1000
 
-// GrainsResult is what Grains measured.
+// GrainsResult is what Grains measured. Each hop of a chain is a message.
 type GrainsResult struct {
-	// Messages were processed during Elapsed; each hop of a chain is one.
-	Messages          int64
-	Elapsed           time.Duration
-	MessagesPerSecond float64
-	AllocsPerMessage  float64
-	// LogBytesPerMessage is what was written to the journal's log.
-	LogBytesPerMessage float64
-	// MessagesPerBatch is how many messages became durable together.
-	MessagesPerBatch float64
-	// CoresUsed is how many cores the process had on average, 0 if not known.
-	CoresUsed float64
-	// MessagesPerCoreSecond is messages per second of one core's time, 0 if
-	// CoresUsed is.
-	MessagesPerCoreSecond float64
+	usage
+
+	// ResidentPerGrain is the memory of the process per live grain: without the
+	// tables', which is bounded, and what the process had before there were grains.
+	// 0 if not known, or if there are too few grains to tell.
+	ResidentPerGrain float64
 }
 
 // Grains measures messages between grains of a node with durable state: the same
@@ -88,24 +91,51 @@ func Grains(ctx context.Context, start StartNode, dir string, cfg GrainsConfig) 
 	return r, err
 }
 
-func (c *chains) measure(ctx context.Context, e *actors.Engine) (GrainsResult, error) {
+// tellable is how many grains there must be so that the memory of the process says
+// something of theirs.
+const tellable = 10_000
+
+func (c *chains) measure(ctx context.Context, e *actors.Engine) (r GrainsResult, err error) {
+	before := takeResident(e)
 	if err := c.activate(ctx, e); err != nil {
-		return GrainsResult{}, cmp.Or(context.Cause(ctx), err)
+		return r, cmp.Or(context.Cause(ctx), err)
 	}
+	if r.usage, err = c.measureRun(ctx, e); err != nil || c.cfg.Addresses < tellable {
+		return r, err
+	}
+	if err := materialized(ctx, e); err != nil {
+		return r, err
+	}
+	r.ResidentPerGrain = takeResident(e).perGrain(before, e.Metrics().LiveGrains)
+	return r, nil
+}
+
+// measureRun runs chains for the warm-up and the duration, and then to their end.
+func (c *chains) measureRun(ctx context.Context, e *actors.Engine) (u usage, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- c.run(ctx, e) }()
-	var r GrainsResult
-	err := pause(ctx, done, c.cfg.Warmup)
-	if err == nil {
-		before := c.snapshot(e)
-		err = pause(ctx, done, c.cfg.Duration)
-		r = c.snapshot(e).since(before)
+	if err = pause(ctx, done, c.cfg.Warmup); err == nil {
+		u, err = c.measurePhase(ctx, e, done)
 	}
 	stop()
-	return r, errors.Join(err, <-done)
+	return u, errors.Join(err, <-done)
 }
+
+func (c *chains) measurePhase(ctx context.Context, e *actors.Engine, done chan error) (usage, error) {
+	end, err := c.cfg.profiles.cover()
+	if err != nil {
+		return usage{}, err
+	}
+	before, processed := takeSnapshot(e), c.processed()
+	err = pause(ctx, done, c.cfg.Duration)
+	u := takeSnapshot(e).since(before, c.processed()-processed)
+	return u, errors.Join(err, end())
+}
+
+// processed is how many messages the chains that have ended took.
+func (c *chains) processed() int64 { return c.ended.Load() * int64(c.cfg.Hops) }
 
 // pause waits for d. It ends early with an error if ctx ends or done has one,
 // which it leaves there.
@@ -123,40 +153,6 @@ func pause(ctx context.Context, done chan error, d time.Duration) error {
 	}
 }
 
-// snapshot is the state of a run at one moment.
-type snapshot struct {
-	at       time.Time
-	messages int64
-	mallocs  uint64
-	batches  uint64
-	logBytes uint64
-	cpu      time.Duration
-}
-
-func (c *chains) snapshot(e *actors.Engine) snapshot {
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	journal := e.Metrics().Journal
-	return snapshot{
-		time.Now(), c.ended.Load() * int64(c.cfg.Hops), memory.Mallocs,
-		journal.Batches, journal.LogBytesWritten, benchmarks.ProcessTime(),
-	}
-}
-
-func (s snapshot) since(before snapshot) GrainsResult {
-	r := GrainsResult{Messages: s.messages - before.messages, Elapsed: s.at.Sub(before.at)}
-	messages := float64(max(1, r.Messages))
-	r.MessagesPerSecond = float64(r.Messages) / r.Elapsed.Seconds()
-	r.AllocsPerMessage = float64(s.mallocs-before.mallocs) / messages
-	r.LogBytesPerMessage = float64(s.logBytes-before.logBytes) / messages
-	r.CoresUsed = float64(s.cpu-before.cpu) / float64(r.Elapsed)
-	if r.CoresUsed > 0 {
-		r.MessagesPerCoreSecond = r.MessagesPerSecond / r.CoresUsed
-	}
-	r.MessagesPerBatch = float64(r.Messages) / float64(max(1, s.batches-before.batches))
-	return r
-}
-
 // validate fills in the defaults, except that of InFlight.
 func (c *GrainsConfig) validate() error {
 	c.Addresses = cmp.Or(c.Addresses, 1000)
@@ -165,6 +161,7 @@ func (c *GrainsConfig) validate() error {
 	c.States = max(0, cmp.Or(c.States, 1))
 	c.Warmup = cmp.Or(c.Warmup, time.Second)
 	c.Duration = cmp.Or(c.Duration, 3*time.Second)
+	c.LiveGrains = cmp.Or(c.LiveGrains, defaultLive(c.Addresses))
 	return errors.Join(
 		inRange("addresses", c.Addresses, 1, 100_000_000),
 		inRange("hops", c.Hops, 1, math.MaxUint16),

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -77,4 +78,18 @@ func wantEmpty(t *testing.T, dir string) {
 // brief is a run that is over in no time.
 func brief() GrainsConfig {
 	return GrainsConfig{Addresses: 20, InFlight: 64, Warmup: time.Millisecond, Duration: 100 * time.Millisecond}
+}
+
+// measure runs one command line of bench on the test's node.
+func measure(t *testing.T, line string) Report {
+	t.Helper()
+	out, _, err := execute(t, startNode, append(strings.Fields(line), "--json")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return r
 }

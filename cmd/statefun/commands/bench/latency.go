@@ -31,6 +31,8 @@ type LatencyConfig struct {
 	Warmup time.Duration
 	// Duration is how long is measured. Defaults to 10 seconds.
 	Duration time.Duration
+
+	profiles *profiles
 }
 
 // LatencyResult is what Latency measured.
@@ -56,10 +58,15 @@ func Latency(ctx context.Context, start StartNode, dir string, cfg LatencyConfig
 			return err
 		}
 		defer c.transport.CloseIdleConnections()
-		if _, err = c.measure(ctx, cfg.Rate, cfg.Warmup); err == nil {
-			r, err = c.measure(ctx, cfg.Rate, cfg.Duration)
+		if _, err = c.measure(ctx, cfg.Rate, cfg.Warmup); err != nil {
+			return err
 		}
-		return err
+		end, err := cfg.profiles.cover()
+		if err != nil {
+			return err
+		}
+		r, err = c.measure(ctx, cfg.Rate, cfg.Duration)
+		return errors.Join(err, end())
 	}, callFunction())
 	return r, err
 }

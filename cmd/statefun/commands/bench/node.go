@@ -20,7 +20,7 @@ type Node interface {
 
 // NodeConfig is what a node to be measured has that is not the default.
 type NodeConfig struct {
-	// DataDir is new.
+	// DataDir keeps everything.
 	DataDir string
 	// HTTP is where the node listens, or "off".
 	HTTP string
@@ -32,13 +32,25 @@ type NodeConfig struct {
 type StartNode func(ctx context.Context, c NodeConfig, fs ...functions.Function) (Node, error)
 
 // withNode runs f on a node whose data directory is in dir while it runs.
-func withNode(ctx context.Context, start StartNode, dir string, c NodeConfig, f func(Node) error, fs ...functions.Function) (err error) {
+func withNode(ctx context.Context, start StartNode, dir string, c NodeConfig, f func(Node) error, fs ...functions.Function) error {
+	return withDirectory(dir, func(data string) error {
+		c.DataDir = data
+		return runNode(ctx, start, c, f, fs...)
+	})
+}
+
+// withDirectory runs f with a new directory in dir, which is removed afterwards.
+func withDirectory(dir string, f func(data string) error) (err error) {
 	data, err := os.MkdirTemp(dir, "statefun-bench-*")
 	if err != nil {
 		return fmt.Errorf("no directory to measure in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	c.DataDir = data
+	return f(data)
+}
+
+// runNode runs f on a node, which stops cleanly afterwards.
+func runNode(ctx context.Context, start StartNode, c NodeConfig, f func(Node) error, fs ...functions.Function) (err error) {
 	node, err := start(ctx, c, fs...)
 	if err != nil {
 		return err

@@ -15,6 +15,10 @@ func (r *Report) print(c *console.Console) {
 	if r.Latency != nil {
 		r.Latency.print(c)
 	}
+	for _, s := range r.all() {
+		c.Printf("\n")
+		s.print(c)
+	}
 	if r.Journal != nil || len(r.Actors) > 0 {
 		r.printRaw(c)
 	}
@@ -67,8 +71,19 @@ func (r *Report) printGrains(c *console.Console) {
 	row("chains in flight", (*GrainsReport).inFlight)
 	row("allocations/message", func(g *GrainsReport) string { return fmt.Sprintf("%.1f", g.AllocsPerMessage) })
 	row("log bytes/message", func(g *GrainsReport) string { return fmt.Sprintf("%.0f", g.LogBytesPerMessage) })
+	row("written to disk/byte of message", func(g *GrainsReport) string { return fmt.Sprintf("%.2f bytes", g.DiskBytesPerByte) })
+	row("resident/live grain", func(g *GrainsReport) string { return known(g.ResidentPerGrain, "%.0f bytes") })
+	row("time in garbage collector", func(g *GrainsReport) string { return fmt.Sprintf("%.1f %%", 100*g.CollectorShare) })
 	row("messages/batch", func(g *GrainsReport) string { return console.Count(g.MessagesPerBatch) })
 	t.Print()
+}
+
+// known shows a figure, or a dash if it is not known.
+func known(v float64, format string) string {
+	if v == 0 {
+		return "–"
+	}
+	return fmt.Sprintf(format, v)
 }
 
 // inFlight shows both numbers if they differ.

@@ -24,10 +24,11 @@ func measured() *suite {
 	compared := func(addresses int, perSecond float64, before, after int64) *comparison {
 		return &comparison{
 			cfg: GrainsConfig{Addresses: addresses, Hops: 4, Payload: 64, States: 1, InFlight: 4096},
-			grains: GrainsResult{
+			grains: GrainsResult{usage: usage{
 				Messages: int64(4 * perSecond), Elapsed: 4 * time.Second, MessagesPerSecond: perSecond, AllocsPerMessage: 2.25,
-				LogBytesPerMessage: 37.6, MessagesPerBatch: 6123.4, CoresUsed: 2, MessagesPerCoreSecond: perSecond / 2,
-			},
+				LogBytesPerMessage: 37.6, DiskBytesPerMessage: 96, MessagesPerBatch: 6123.4, CollectorShare: 0.0625,
+				CoresUsed: 2, MessagesPerCoreSecond: perSecond / 2,
+			}, ResidentPerGrain: float64(addresses/100_000) * 1234},
 			bare: [2]benchmarks.ActorsResult{bare(before), bare(after)},
 		}
 	}

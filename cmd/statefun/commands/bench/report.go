@@ -20,6 +20,8 @@ type Report struct {
 	AllocsPerMessage          *float64 `json:"allocs_per_message"`
 	Machine                   Machine  `json:"machine"`
 
+	sections
+
 	Grains   []GrainsReport `json:"grains,omitempty"`
 	Latency  *LatencyReport `json:"latency,omitempty"`
 	Actors   []ActorsReport `json:"raw_actors,omitempty"`
@@ -58,8 +60,13 @@ type GrainsReport struct {
 	AllocsPerMessage         float64    `json:"allocs_per_message"`
 	RawActorAllocsPerMessage float64    `json:"raw_actor_allocs_per_message"`
 	LogBytesPerMessage       float64    `json:"log_bytes_per_message"`
-	MessagesPerBatch         float64    `json:"messages_per_batch"`
-	CoresUsed                float64    `json:"cores_used"` // 0 if not known
+	// DiskBytesPerByte is what was written to the log, flushed and compacted, per
+	// byte of message.
+	DiskBytesPerByte float64 `json:"disk_bytes_per_message_byte"`
+	ResidentPerGrain float64 `json:"resident_bytes_per_live_grain"` // 0 if not known
+	CollectorShare   float64 `json:"gc_share"`
+	MessagesPerBatch float64 `json:"messages_per_batch"`
+	CoresUsed        float64 `json:"cores_used"` // 0 if not known
 }
 
 // LatencyReport is HTTP calls to grains.
@@ -92,7 +99,7 @@ type JournalReport struct {
 }
 
 func (s *suite) report() Report {
-	r := Report{Machine: s.describeMachine(), Warnings: s.warnings()}
+	r := Report{Machine: s.describeMachine(), sections: s.sections, Warnings: s.warnings()}
 	if s.journal != nil {
 		r.Journal = journalReport(s.journal)
 		r.RawJournalWritesPerSecond = &r.Journal.WritesPerSecond
@@ -141,7 +148,10 @@ func (c *comparison) report() GrainsReport {
 		CoreRatio:        c.coreRatio(),
 		RawActorHalves:   [2]float64{c.bare[0].MessagesPerSecond, c.bare[1].MessagesPerSecond},
 		AllocsPerMessage: c.grains.AllocsPerMessage, RawActorAllocsPerMessage: c.bare[0].AllocsPerMessage,
-		LogBytesPerMessage: c.grains.LogBytesPerMessage, MessagesPerBatch: c.grains.MessagesPerBatch, CoresUsed: c.grains.CoresUsed,
+		LogBytesPerMessage: c.grains.LogBytesPerMessage,
+		DiskBytesPerByte:   quotient(c.grains.DiskBytesPerMessage, float64(c.cfg.Payload)),
+		ResidentPerGrain:   c.grains.ResidentPerGrain, CollectorShare: c.grains.CollectorShare,
+		MessagesPerBatch: c.grains.MessagesPerBatch, CoresUsed: c.grains.CoresUsed,
 	}
 }
 

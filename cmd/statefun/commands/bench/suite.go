@@ -26,6 +26,8 @@ type suite struct {
 	comparisons []*comparison
 	latency     *LatencyResult
 	latencyRate int
+
+	sections
 }
 
 // newSuite measures what every figure is shown with: the disk.

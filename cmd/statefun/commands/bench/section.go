@@ -1,0 +1,22 @@
+package bench
+
+import "github.com/statefun-go/statefun/cmd/statefun/commands/console"
+
+// section is what one measurement found, as --json shows it.
+type section interface {
+	// print shows it to people.
+	print(c *console.Console)
+}
+
+// sections are what measurements have found so far, nil if they were not made.
+type sections struct {
+	Cold *ColdReport `json:"cold,omitempty"`
+}
+
+// all returns those that there are, in the order in which people see them.
+func (s *sections) all() (out []section) {
+	if s.Cold != nil {
+		out = append(out, s.Cold)
+	}
+	return out
+}
