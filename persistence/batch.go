@@ -101,7 +101,8 @@ var (
 type slot struct {
 	record *Record
 	place  uint64 // in the overlay, when the slot was made
-	name   int    // of the type, in batchPart.names
+	group  KeyGroup
+	name   int // of the type, in batchPart.names
 	// In batchPart.image: the id, then somewhere else the value.
 	id, idEnd, value, valueEnd int
 }
@@ -225,8 +226,8 @@ func (s *Shard) placeRecord(tx *Transaction) {
 func (p *batchPart) newSlot(r *Record) slot {
 	name, _ := p.names.number(r.Address.Type)
 	id := len(p.image)
-	p.image = appendString(p.image, r.Address.ID)
-	return slot{record: r, place: atomic.LoadUint64(&r.place), name: name, id: id, idEnd: len(p.image)}
+	p.image = append(p.image, r.Address.ID...)
+	return slot{record: r, place: atomic.LoadUint64(&r.place), group: r.Group, name: name, id: id, idEnd: len(p.image)}
 }
 
 // setValue encodes what the transaction has made of the record, over what the

@@ -167,10 +167,7 @@ func (j *Journal) show(b *batch) {
 	o.active.bytes += size
 	o.active.upTo += size
 	for _, p := range b.parts {
-		for i := range p.slots {
-			s := &p.slots[i]
-			o.setRecord(s.record, s.place, p.image[s.value:s.valueEnd])
-		}
+		o.setRecords(p)
 		for i := range p.rows {
 			o.active.rows.Set(p.rows[i])
 		}

@@ -63,8 +63,8 @@ func exampleMarker() marker { return marker{batch: 1 << 33, highest: 300, egress
 func examplePayload() []byte {
 	var e encoder
 	e.begin(301)
-	e.record(greeter, appendString(nil, "Ada"), appendRecord(nil, 77, 12345, exampleCells()))
-	e.record(greeter, appendString(nil, "Bob"), appendRecord(nil, 0, 0, nil))
+	e.record(greeter, []byte("Ada"), appendRecord(nil, 77, 12345, exampleCells()))
+	e.record(greeter, []byte("Bob"), appendRecord(nil, 0, 0, nil))
 	e.message(exampleMessage())
 	e.message(&Message{Target: counter.At(""), Type: text, Sequence: 301})
 	e.row(&Row{Key: []byte("key"), Value: []byte("value")})

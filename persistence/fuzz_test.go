@@ -52,7 +52,7 @@ func FuzzPayload(f *testing.F) {
 func reencode(e *encoder) visitor {
 	return visitor{
 		record: func(a functions.Address, value []byte) error {
-			e.record(a.Type, appendString(nil, a.ID), value)
+			e.record(a.Type, []byte(a.ID), value)
 			return nil
 		},
 		message: func(m *Message) error { e.message(m); return nil },

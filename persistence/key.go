@@ -54,11 +54,11 @@ func groupKey(g KeyGroup, section byte) []byte {
 }
 
 // appendAddress writes an address so that no address is a prefix of another.
-func appendAddress(k []byte, a functions.Address) []byte {
-	k = binary.BigEndian.AppendUint16(k, uint16(len(a.Type)))
-	k = append(k, a.Type...)
-	k = binary.BigEndian.AppendUint32(k, uint32(len(a.ID)))
-	return append(k, a.ID...)
+func appendAddress(k []byte, a functions.Address) []byte { return appendTypeAndID(k, a.Type, a.ID) }
+
+func appendTypeAndID[ID ~string | ~[]byte](k []byte, t functions.TypeName, id ID) []byte {
+	k = append(binary.BigEndian.AppendUint16(k, uint16(len(t))), t...)
+	return append(binary.BigEndian.AppendUint32(k, uint32(len(id))), id...)
 }
 
 func cutAddress(k []byte) (functions.Address, []byte, error) {
@@ -104,6 +104,12 @@ func cutAddressKey(k []byte) (g KeyGroup, a functions.Address, rest []byte, err 
 
 func recordKey(g KeyGroup, a functions.Address) []byte {
 	return append(addressKey(g, sectionAddress, a), kindRecord)
+}
+
+// appendRecordKey is recordKey for the parts of an address.
+func appendRecordKey(k []byte, g KeyGroup, t functions.TypeName, id []byte) []byte {
+	k = append(binary.BigEndian.AppendUint16(k, uint16(g)), sectionAddress)
+	return append(appendTypeAndID(k, t, id), kindRecord)
 }
 
 // isRecordKey reports whether a key of a group's addresses is a record's.

@@ -15,6 +15,7 @@ type overlay struct {
 	active *generation
 	frozen *generation // nil unless the materializer works on it
 	spare  recordTable // of the last frozen one, to use again
+	key    []byte      // reused
 }
 
 // generation is the coalesced content of consecutive batches. Absence is an
@@ -38,22 +39,27 @@ func newGeneration(number uint32) *generation {
 	}
 }
 
-// setRecord takes a record's value. place is where the record said that the
-// overlay has it, which may be outdated. It is called with mu held.
-func (o *overlay) setRecord(r *Record, place uint64, value []byte) {
-	i, ok := o.active.at(place)
-	if !ok {
-		if i, ok = o.active.at(atomic.LoadUint64(&r.place)); !ok {
-			i = o.active.records.add(r.key)
-			atomic.StoreUint64(&r.place, uint64(o.active.number)<<32|uint64(i)) //nolint:gosec // see recordTable.search
+// setRecords takes the records of a part of a batch. It is called with mu held.
+//
+// The place that a slot knows may be outdated; then the key is put together from
+// what the slot has. The record itself, which its worker is using, is not read.
+func (o *overlay) setRecords(p *batchPart) {
+	g := o.active
+	for i := range p.slots {
+		s := &p.slots[i]
+		entry, ok := g.at(s.place)
+		if !ok {
+			o.key = appendRecordKey(o.key[:0], s.group, p.names.names[s.name], p.image[s.id:s.idEnd])
+			entry = g.records.add(o.key)
+			atomic.StoreUint64(&s.record.place, uint64(g.number)<<32|uint64(entry)) //nolint:gosec // see recordTable.search
 		}
+		g.records.set(entry, p.image[s.value:s.valueEnd])
 	}
-	o.active.records.set(i, value)
 }
 
 // setRecord takes the value of a record that nobody holds.
 func (g *generation) setRecord(key string, value []byte) {
-	g.records.set(g.records.add(key), value)
+	g.records.set(g.records.add([]byte(key)), value)
 }
 
 // at returns the entry at a place, if that is in this generation.

@@ -123,7 +123,7 @@ func TestRecordsAreVisibleThroughTheLayers(t *testing.T) {
 			o.frozen.setRecord(r.key, encoded(frozen, "frozen"))
 		}
 		if active != nothing {
-			o.setRecord(r, 0, encoded(active, "active"))
+			setRecord(o, r, encoded(active, "active"))
 		}
 	})
 	var want []string
@@ -163,7 +163,7 @@ func TestAddressesAreInOrder(t *testing.T) {
 		v := appendRecord(nil, 0, 1, nil)
 		switch i % 3 {
 		case 0:
-			j.overlay.setRecord(r, 0, v)
+			setRecord(&j.overlay, r, v)
 		case 1:
 			j.overlay.frozen.setRecord(r.key, v)
 		}
@@ -200,6 +200,17 @@ func TestAddressesAreInOrder(t *testing.T) {
 	}
 }
 
+// setRecord puts a record into the overlay as a batch does.
+func setRecord(o *overlay, r *Record, value []byte) {
+	var p batchPart
+	s := p.newSlot(r)
+	s.value = len(p.image)
+	p.image = append(p.image, value...)
+	s.valueEnd = len(p.image)
+	p.slots = append(p.slots, s)
+	o.setRecords(&p)
+}
+
 // record is what a generation has of a record.
 func (g *generation) record(key string) []byte { return g.records.value(g.records.find(key)) }
 
@@ -209,21 +220,21 @@ func TestRecordFindsItsEntry(t *testing.T) {
 	j, _ := layers(t)
 	o := &j.overlay
 	r, same := NewRecord(greeter.At("Ada"), 1), NewRecord(greeter.At("Ada"), 1)
-	o.setRecord(r, 0, []byte("one"))
-	o.setRecord(same, 0, []byte("two"))
-	o.setRecord(r, 0, []byte("three"))
+	setRecord(o, r, []byte("one"))
+	setRecord(o, same, []byte("two"))
+	setRecord(o, r, []byte("three"))
 	if v, ok := o.record(r.key); !ok || string(v) != "three" || o.active.records.len() != 1 {
 		t.Errorf("got %q, %d records", v, o.active.records.len())
 	}
 	o.thaw()
 	frozen := o.freeze()
-	o.setRecord(r, 0, []byte("four"))
+	setRecord(o, r, []byte("four"))
 	if v, _ := o.record(r.key); string(v) != "four" || string(frozen.record(r.key)) != "three" {
 		t.Errorf("got %q, frozen is %q", v, frozen.record(r.key))
 	}
 	// What was handed out stays as it was.
 	v, _ := o.record(r.key)
-	o.setRecord(r, 0, []byte("5555"))
+	setRecord(o, r, []byte("5555"))
 	if string(v) != "four" {
 		t.Errorf("a value that was handed out became %q", v)
 	}

@@ -88,12 +88,11 @@ func appendString[S ~string | ~[]byte](b []byte, s S) []byte {
 	return append(b, s...)
 }
 
-// record writes the value of an address's record, after the id as appendString
-// wrote it.
+// record writes the value of an address's record.
 func (e *encoder) record(t functions.TypeName, id, value []byte) {
 	name := e.name(t)
 	e.b = binary.AppendUvarint(append(e.b, byte(entryRecord)), name)
-	e.b = append(e.b, id...)
+	e.b = appendString(e.b, id)
 	e.b = binary.BigEndian.AppendUint32(e.b, uint32(len(value)))
 	e.b = append(e.b, value...)
 }

@@ -40,29 +40,29 @@ func (t *recordTable) value(i int) []byte { return t.arena.bytes(t.entries[i].va
 
 // find returns the number of a key's entry, -1 if there is none.
 func (t *recordTable) find(key string) int {
-	i, _ := t.search(key, t.hash(key))
+	i, _ := t.search([]byte(key), uint32(maphash.String(t.seed, key))) //nolint:gosec // see hash
 	return i
 }
 
-func (t *recordTable) hash(key string) uint32 { return uint32(maphash.String(t.seed, key)) } //nolint:gosec // half of it is enough
+func (t *recordTable) hash(key []byte) uint32 { return uint32(maphash.Bytes(t.seed, key)) } //nolint:gosec // half of it is enough
 
 // search returns the number of a key's entry, or -1 and where the index has room
 // for it.
-func (t *recordTable) search(key string, hash uint32) (entry int, free uint32) {
+func (t *recordTable) search(key []byte, hash uint32) (entry int, free uint32) {
 	mask := uint32(len(t.index) - 1) //nolint:gosec // a table of four billion records does not fit into memory
 	for at := hash & mask; ; at = (at + 1) & mask {
 		i := int(t.index[at]) - 1
 		if i < 0 {
 			return -1, at
 		}
-		if e := &t.entries[i]; e.hash == hash && string(t.arena.bytes(e.key)) == key {
+		if e := &t.entries[i]; e.hash == hash && bytes.Equal(t.arena.bytes(e.key), key) {
 			return i, at
 		}
 	}
 }
 
 // add returns the number of a key's entry, of a new one if there is none.
-func (t *recordTable) add(key string) int {
+func (t *recordTable) add(key []byte) int {
 	if 4*(len(t.entries)+1) > 3*len(t.index) {
 		t.grow()
 	}
@@ -70,7 +70,7 @@ func (t *recordTable) add(key string) int {
 	i, at := t.search(key, hash)
 	if i < 0 {
 		i = len(t.entries)
-		t.entries = append(t.entries, recordEntry{hash: hash, key: t.arena.add([]byte(key))})
+		t.entries = append(t.entries, recordEntry{hash: hash, key: t.arena.add(key)})
 		t.index[at] = uint32(i + 1) //nolint:gosec // see search
 	}
 	return i

@@ -25,7 +25,7 @@ func TestRecordTable(t *testing.T) {
 			for i := range value {
 				value[i] = byte(rng.Uint32())
 			}
-			table.set(table.add(key), value)
+			table.set(table.add([]byte(key)), value)
 			model[key] = value
 		}
 		checkTable(t, &table, model)

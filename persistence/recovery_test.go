@@ -234,7 +234,7 @@ func TestABatchThatCannotBeDecoded(t *testing.T) {
 	t.Parallel()
 	var e encoder
 	e.begin(1)
-	e.record(greeter, appendString(nil, "Ada"), []byte{2})
+	e.record(greeter, []byte("Ada"), []byte{2})
 	for name, test := range map[string]struct {
 		payload []byte
 		want    string
