@@ -146,6 +146,11 @@ func (d *decoder) cell() Cell {
 
 // isEmptyRecord reports whether nothing but the consumed-to is left.
 func isEmptyRecord(b []byte) bool {
-	_, nudge, cells, err := decodeRecord(b)
-	return err == nil && nudge == 0 && len(cells) == 0
+	d := decoder{b: b}
+	if d.version(recordVersion, errRecord) != nil {
+		return false
+	}
+	d.uvarint() // consumed
+	nudge, cells := d.uvarint(), d.uvarint()
+	return d.end(errRecord) == nil && nudge == 0 && cells == 0
 }
