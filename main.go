@@ -64,7 +64,8 @@ func (n commandNode) Drain(ctx context.Context) error {
 // startBench starts a node as everybody's, in a directory that is not kept.
 func startBench(ctx context.Context, c bench.NodeConfig, fs ...functions.Function) (bench.Node, error) {
 	app := New(Config{
-		Name: "bench", DataDir: c.DataDir, HTTP: c.HTTP, LiveGrains: c.LiveGrains, Logger: slog.New(slog.DiscardHandler),
+		Name: "bench", DataDir: c.DataDir, HTTP: c.HTTP, LiveGrains: c.LiveGrains,
+		Environment: c.Environment(), Logger: slog.New(slog.DiscardHandler),
 	})
 	n, err := app.Register(fs...).Start(ctx)
 	if err != nil {

@@ -5,12 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/functions"
@@ -28,50 +24,35 @@ var payload = functions.NewType("bench/payload",
 // one included.
 const hopsBytes = 2
 
-// maxBatch chains at most are started by one append.
-const maxBatch = 1024
-
 // chains keeps a number of chains under way. A chain is a message that goes to a
 // random grain, which adds one to its states and passes the message on to another
 // random grain, until its hops are used up.
 //
 // Instead of random grains, a script may say where chains begin; then no more are
 // started than it has.
-//
-// A few starters run beside the grains. Each starts as many chains at once as
-// have ended meanwhile, and waits until that is durable: so the disk paces them.
 type chains struct {
+	*flow
+
 	cfg    GrainsConfig
 	ids    []string
 	states []*functions.ValueState[int64]
 	script []int32 // places in ids, nil: at random
-
-	sent    int64 // to the grains in all, as their states must tell
-	started atomic.Int64
-	ended   atomic.Int64
-	last    chan struct{} // closed when the last chain of the script has ended
-	// wake has an entry when a starter should look again. An entry is made
-	// whenever ended is a multiple of wakeEvery, and starters wait only while less
-	// than that many chains may be started, so that another multiple is to come.
-	wake      chan struct{}
-	wakeEvery int64
+	sent   int64   // to the grains in all, as their states must tell
 }
 
-func newChains(cfg GrainsConfig) *chains {
-	c := &chains{cfg: cfg, ids: make([]string, cfg.Addresses), wakeEvery: max(1, min(maxBatch/4, int64(cfg.InFlight)/64))}
+func newChains(cfg GrainsConfig) *chains { return scriptedChains(cfg, nil) }
+
+func scriptedChains(cfg GrainsConfig, script []int32) *chains {
+	c := &chains{cfg: cfg, ids: make([]string, cfg.Addresses), script: script}
+	c.flow = newFlow(int64(cfg.InFlight), int64(len(script)), c.batch)
 	for i := range c.ids {
 		c.ids[i] = strconv.Itoa(i)
 	}
 	for i := range cfg.States {
 		c.states = append(c.states, functions.Value("seen"+strconv.Itoa(i), functions.Int64))
 	}
-	c.wake = make(chan struct{}, starters())
-	c.last = make(chan struct{})
 	return c
 }
-
-// starters is how many appends of new chains may wait for the disk at a time.
-func starters() int { return 4 * runtime.GOMAXPROCS(0) }
 
 func (c *chains) function() functions.Function {
 	f := functions.Function{Type: hopType, Handlers: []functions.Handler{functions.On(payload, c.hop)}}
@@ -103,20 +84,6 @@ func (c *chains) hop(ctx functions.Context, in []byte) error {
 
 func (c *chains) target() functions.Address {
 	return functions.Address{Type: hopType, ID: c.ids[rand.Uint64N(uint64(len(c.ids)))]}
-}
-
-func (c *chains) end() {
-	n := c.ended.Add(1)
-	if n == int64(len(c.script)) {
-		close(c.last)
-	}
-	if n%c.wakeEvery != 0 {
-		return
-	}
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
 }
 
 // activate sends a message to every grain, so that all of them are in memory
@@ -156,65 +123,9 @@ func (c *chains) touch(ctx context.Context, e *actors.Engine, ids []string) erro
 
 // run starts chains until ctx or the script ends, then waits for the last of them.
 func (c *chains) run(ctx context.Context, e *actors.Engine) error {
-	var all sync.WaitGroup
-	errs := make([]error, starters())
-	for i := range errs {
-		all.Go(func() { errs[i] = c.start(ctx, e) })
-	}
-	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
+	err := c.flow.run(ctx, e)
 	c.sent += c.started.Load() * int64(c.cfg.Hops)
-	return c.settle(e)
-}
-
-// start is one starter.
-func (c *chains) start(ctx context.Context, e *actors.Engine) error {
-	for ctx.Err() == nil && !c.exhausted() {
-		first, n := c.reserve()
-		if n == 0 {
-			select {
-			case <-c.wake:
-			case <-c.last:
-			case err := <-e.Failed():
-				return err
-			case <-ctx.Done():
-			}
-			continue
-		}
-		// Chains that were reserved are started, or settle would wait for them.
-		if err := e.SendAll(context.WithoutCancel(ctx), c.batch(first, n)); err != nil {
-			return fmt.Errorf("starting %d chains: %w", n, err)
-		}
-	}
-	return nil
-}
-
-// exhausted reports whether the script has come to its end.
-func (c *chains) exhausted() bool {
-	return c.script != nil && c.started.Load() == int64(len(c.script))
-}
-
-// reserve returns how many chains the caller must start now, and the number of the
-// first.
-func (c *chains) reserve() (first int64, n int) {
-	for {
-		started := c.started.Load()
-		free := int64(c.cfg.InFlight) - (started - c.ended.Load())
-		if free < c.wakeEvery {
-			return 0, 0
-		}
-		n := min(free, maxBatch)
-		if c.script != nil {
-			n = min(n, int64(len(c.script))-started)
-		}
-		if c.started.CompareAndSwap(started, started+n) {
-			return started, int(n)
-		}
-	}
+	return err
 }
 
 func (c *chains) batch(first int64, n int) []actors.Outgoing {
@@ -237,37 +148,12 @@ func (c *chains) origin(n int64) functions.Address {
 	return functions.Address{Type: hopType, ID: c.ids[c.script[n]]}
 }
 
-// settleTime is how long the last chains may take.
-const settleTime = time.Minute
-
-func (c *chains) settle(e *actors.Engine) error {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
-	defer cancel()
-	if err := e.Idle(ctx); err != nil {
-		return fmt.Errorf("waiting for the last chains: %w", err)
-	}
-	if started, ended := c.started.Load(), c.ended.Load(); started != ended {
-		return fmt.Errorf("%d chains were started, %d have ended", started, ended)
-	}
-	return nil
-}
-
 // verify compares the durable states of all grains with what was
 // sent: one message to each, and the chains.
 func (c *chains) verify(e *actors.Engine) error {
-	counted := make([]int64, len(c.states))
-	for _, id := range c.ids {
-		values, err := e.State(functions.Address{Type: hopType, ID: id})
-		if err != nil {
-			return err
-		}
-		for i, v := range values {
-			n, err := functions.Int64.Decode(v.Value)
-			if err != nil {
-				return err
-			}
-			counted[i] += n
-		}
+	counted, err := sumsOf(e, hopType, c.ids, len(c.states))
+	if err != nil {
+		return err
 	}
 	for _, n := range counted {
 		if n != c.sent {

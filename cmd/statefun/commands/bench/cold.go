@@ -97,12 +97,13 @@ func (r *ColdReport) measureUniform(ctx context.Context, e *actors.Engine, c *ch
 // counted so many before.
 func newColdChains(cfg GrainsConfig, before int64) *chains {
 	cfg.Hops = 1
-	c := newChains(cfg)
-	c.script, c.sent = make([]int32, cfg.Addresses), before
-	for i := range c.script {
-		c.script[i] = int32(i) //nolint:gosec // validated
+	script := make([]int32, cfg.Addresses)
+	for i := range script {
+		script[i] = int32(i) //nolint:gosec // validated
 	}
-	rand.Shuffle(len(c.script), func(i, j int) { c.script[i], c.script[j] = c.script[j], c.script[i] })
+	rand.Shuffle(len(script), func(i, j int) { script[i], script[j] = script[j], script[i] })
+	c := scriptedChains(cfg, script)
+	c.sent = before
 	return c
 }
 
@@ -116,23 +117,15 @@ func (r *ColdReport) measureTables(ctx context.Context, e *actors.Engine, c *cha
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
-	done := make(chan error, 1)
-	go func() { done <- c.run(ctx, e) }()
-	var running error
-	select {
-	case <-c.last:
-	case running = <-done:
-		done <- nil
-	}
-	elapsed := time.Since(begun)
-	if err := cmp.Or(running, end(), <-done, context.Cause(ctx)); err != nil {
+	took, err := c.runTotal(ctx, e)
+	if err := errors.Join(err, end()); err != nil {
 		return err
 	}
+	c.sent += int64(len(c.ids))
 	if n := e.Metrics().Activations; n != uint64(len(c.ids)) {
 		return fmt.Errorf("%d activations for one message to each of %d addresses", n, len(c.ids))
 	}
-	r.ActivationsPerSecond = float64(len(c.ids)) / elapsed.Seconds()
+	r.ActivationsPerSecond = float64(len(c.ids)) / took.Seconds()
 	return c.verify(e)
 }
 

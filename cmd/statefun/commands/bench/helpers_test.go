@@ -16,7 +16,6 @@ import (
 	door "github.com/statefun-go/statefun/connectors/http"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
-	"github.com/statefun-go/statefun/persistence/environment"
 )
 
 // testNode is an engine behind its HTTP door.
@@ -36,7 +35,7 @@ func (n *testNode) Close() error {
 // startNode is a StartNode.
 func startNode(ctx context.Context, c NodeConfig, fs ...functions.Function) (Node, error) {
 	o := actors.Options{
-		Environment: environment.Real(), Logger: slog.New(slog.DiscardHandler), Journal: persistence.Options{Dir: c.DataDir},
+		Environment: c.Environment(), Logger: slog.New(slog.DiscardHandler), Journal: persistence.Options{Dir: c.DataDir},
 		LiveGrains: c.LiveGrains,
 	}
 	for i := range fs {

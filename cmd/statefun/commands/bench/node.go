@@ -8,6 +8,7 @@ import (
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence/environment"
 )
 
 // Node is a node that runs.
@@ -26,6 +27,17 @@ type NodeConfig struct {
 	HTTP string
 	// LiveGrains is about how many grains stay in memory, 0 for the default.
 	LiveGrains int
+	// Clock is the node's, nil for the real one.
+	Clock environment.Clock
+}
+
+// Environment is that of production, with the node's clock.
+func (c *NodeConfig) Environment() *environment.Environment {
+	env := environment.Real()
+	if c.Clock != nil {
+		env.Clock = c.Clock
+	}
+	return env
 }
 
 // StartNode starts a node.

@@ -10,13 +10,17 @@ type section interface {
 
 // sections are what measurements have found so far, nil if they were not made.
 type sections struct {
-	Cold *ColdReport `json:"cold,omitempty"`
+	Cold   *ColdReport   `json:"cold,omitempty"`
+	Timers *TimersReport `json:"timers,omitempty"`
 }
 
 // all returns those that there are, in the order in which people see them.
 func (s *sections) all() (out []section) {
 	if s.Cold != nil {
 		out = append(out, s.Cold)
+	}
+	if s.Timers != nil {
+		out = append(out, s.Timers)
 	}
 	return out
 }
