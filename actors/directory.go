@@ -140,10 +140,10 @@ func (w *worker) load() {
 	grains := w.toLoad
 	w.toLoad = nil
 	w.engine.background("load", func() {
-		events := make([]func(*worker), len(grains))
-		for i, g := range grains {
-			l := w.engine.read(g)
-			events[i] = func(w *worker) { w.loaded(&l) }
+		loaded := w.engine.read(grains)
+		events := make([]func(*worker), len(loaded))
+		for i := range loaded {
+			events[i] = func(w *worker) { w.loaded(&loaded[i]) }
 		}
 		w.post(events...) // one event a grain: user code may take the worker away in each
 	})
@@ -159,18 +159,23 @@ type loadedGrain struct {
 	err      error
 }
 
-func (e *Engine) read(g *grain) loadedGrain {
-	l := loadedGrain{grain: g}
-	if l.state, l.err = e.journal.Load(&g.record); l.err != nil {
-		return l
+func (e *Engine) read(grains []*grain) []loadedGrain {
+	records := make([]*persistence.Record, len(grains))
+	for i, g := range grains {
+		records[i] = &g.record
 	}
-	if l.messages, l.more, l.err = e.journal.ReadInbox(&g.record, l.state.Consumed, true); l.err != nil {
-		return l
+	out := make([]loadedGrain, len(grains))
+	for i, r := range e.journal.LoadAll(records) {
+		l := &out[i]
+		l.grain, l.state, l.err = grains[i], r.Loaded, r.Err
+		if l.err == nil {
+			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true)
+		}
+		if l.err == nil && e.careful.Load() {
+			l.starts, l.err = e.starts(grains[i])
+		}
 	}
-	if e.careful.Load() {
-		l.starts, l.err = e.starts(g)
-	}
-	return l
+	return out
 }
 
 func (w *worker) loaded(l *loadedGrain) {

@@ -112,7 +112,7 @@ type Journal struct {
 func Open(opts Options) (*Journal, error) {
 	opts.setDefaults()
 	j := &Journal{opts: opts, deliver: opts.Deliver}
-	j.overlay.active = newGeneration(1)
+	j.overlay.init()
 	j.inboxes.init()
 	if err := j.open(); err != nil {
 		return nil, errors.Join(err, j.closeFiles())

@@ -14,8 +14,14 @@ type overlay struct {
 	mu     sync.RWMutex
 	active *generation
 	frozen *generation // nil unless the materializer works on it
-	spare  recordTable // of the last frozen one, to use again
-	key    []byte      // reused
+	// settled are the records of the last frozen one: the tables show them, but
+	// here they are found sooner. spare is the memory of the one before.
+	settled, spare recordTable
+	key            []byte // reused
+}
+
+func (o *overlay) init() {
+	o.active, o.settled, o.spare = newGeneration(1, newRecordTable()), newRecordTable(), newRecordTable()
 }
 
 // generation is the coalesced content of consecutive batches. Absence is an
@@ -30,11 +36,11 @@ type generation struct {
 	upTo    int64 // of log payload since the journal was opened, up to last
 }
 
-func newGeneration(number uint32) *generation {
+func newGeneration(number uint32, records recordTable) *generation {
 	less := func(a, b Row) bool { return bytes.Compare(a.Key, b.Key) < 0 }
 	return &generation{
 		number:  number,
-		records: newRecordTable(),
+		records: records,
 		rows:    btree.NewBTreeGOptions(less, btree.Options{NoLocks: true}),
 	}
 }
@@ -71,10 +77,23 @@ func (g *generation) at(place uint64) (int, bool) {
 func (o *overlay) record(key string) ([]byte, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	for _, g := range o.generations() {
-		if i := g.records.find(key); i >= 0 {
-			return bytes.Clone(g.records.value(i)), true
+	v, ok := o.find(key)
+	return bytes.Clone(v), ok
+}
+
+// find is record without a copy. It is called with mu held.
+func (o *overlay) find(key string) ([]byte, bool) {
+	for _, g := range []*generation{o.active, o.frozen} {
+		if g == nil {
+			continue
 		}
+		if i := g.records.find(key); i >= 0 {
+			return g.records.value(i), true
+		}
+	}
+	// The tables may have forgotten an empty record.
+	if i := o.settled.find(key); i >= 0 && !isEmptyRecord(o.settled.value(i)) {
+		return o.settled.value(i), true
 	}
 	return nil, false
 }
@@ -161,19 +180,24 @@ func mergeRows(newer, older []Row, limit int) []Row {
 // It is called with mu held and nothing frozen.
 func (o *overlay) freeze() *generation {
 	o.frozen = o.active
-	o.active = newGeneration(max(1, o.frozen.number+1))
-	if o.spare.index != nil {
-		o.active.records, o.spare = o.spare, recordTable{}
-	}
+	o.active = newGeneration(max(1, o.frozen.number+1), o.spare)
+	o.spare = newRecordTable()
 	o.active.last, o.active.upTo = o.frozen.last, o.frozen.upTo
 	return o.frozen
 }
 
-// thaw forgets the frozen generation: the tables show it now.
+// thaw settles the frozen generation: the tables show it now.
 func (o *overlay) thaw() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.spare = o.frozen.records
-	o.spare.reset()
+	o.spare, o.settled = o.settled, o.frozen.records
 	o.frozen = nil
+	if o.settled.memory() > maxSettled {
+		o.spare, o.settled = o.settled, o.spare
+		o.settled.reset()
+	}
+	o.spare.reset()
 }
+
+// maxSettled bounds the memory of the settled records, in bytes.
+const maxSettled = 64 << 20

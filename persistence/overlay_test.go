@@ -21,7 +21,7 @@ func layers(t testing.TB) (j *Journal, memory *tables.Memory) {
 	j = &Journal{tables: memory}
 	j.opts.KeyGroups = 4
 	j.inboxes.init()
-	j.overlay.active = newGeneration(1)
+	j.overlay.init()
 	j.overlay.freeze()
 	return j, memory
 }

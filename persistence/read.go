@@ -45,6 +45,50 @@ func (j *Journal) Load(r *Record) (Loaded, error) {
 	return Loaded{}, err
 }
 
+// LoadAll is Load for several records: it takes less time for each.
+func (j *Journal) LoadAll(records []*Record) []LoadedRecord {
+	out := make([]LoadedRecord, len(records))
+	values, err := j.recordValues(records)
+	for i, r := range records {
+		l, simple := &out[i], err == nil
+		if simple && values[i] != nil {
+			l.Consumed, l.Nudge, l.Cells, l.Err = decodeRecord(values[i])
+			simple = l.Err == nil && !slices.ContainsFunc(l.Cells, func(c Cell) bool { return c.Large })
+		}
+		if !simple {
+			l.Loaded, l.Err = j.Load(r)
+		}
+	}
+	return out
+}
+
+// LoadedRecord is what LoadAll has of one record.
+type LoadedRecord struct {
+	Loaded
+	Err error
+}
+
+// recordValues returns the values of records, nil for those that are not there.
+func (j *Journal) recordValues(records []*Record) ([][]byte, error) {
+	values := make([][]byte, len(records))
+	under := make([]int, 0, len(records)) // those that are not in the overlay
+	j.overlay.mu.RLock()
+	for i, r := range records {
+		if v, ok := j.overlay.find(r.key); ok {
+			values[i] = bytes.Clone(v)
+		} else {
+			under = append(under, i)
+		}
+	}
+	j.overlay.mu.RUnlock()
+	slices.SortFunc(under, func(a, b int) int { return cmp.Compare(records[a].key, records[b].key) })
+	keys := make([][]byte, len(under))
+	for k, i := range under {
+		keys[k] = []byte(records[i].key)
+	}
+	return values, j.tables.GetAll(keys, func(k int, value []byte) { values[under[k]] = bytes.Clone(value) })
+}
+
 func (j *Journal) recordValue(r *Record) (value []byte, ok bool, err error) {
 	if value, ok := j.overlay.record(r.key); ok {
 		return value, true, nil

@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -59,6 +60,8 @@ func TestLoadWhileTheRecordChanges(t *testing.T) {
 		r := b.record("Ada")
 		b.append(largeCell(r, "large", true))
 		b.materialize()
+		b.put("other", "")
+		b.materialize() // the record is only in the tables now
 		m.after = func(_ string, key []byte) {
 			if string(key) != r.key {
 				return
@@ -75,6 +78,69 @@ func TestLoadWhileTheRecordChanges(t *testing.T) {
 		}
 		b.must(b.Close())
 	}
+}
+
+// LoadAll says of each record what Load says, wherever it is.
+func TestLoadAll(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	var records []*Record
+	for i := range 40 {
+		id := fmt.Sprint((i * 7) % 40)
+		r := b.record(id)
+		records = append(records, NewRecord(r.Address, r.Group))
+		switch {
+		case i%5 == 0: // was never written
+			continue
+		case i%5 == 1:
+			b.append(largeCell(r, "large "+id, true))
+		default:
+			b.append(&Transaction{Record: r, Cells: []Cell{{Spec: 1, Value: []byte(id)}}, Nudge: int64(i)})
+		}
+		b.settle()
+		if i%10 == 9 {
+			b.materialize()
+		}
+	}
+	for i, l := range b.LoadAll(records) {
+		want, err := b.Load(records[i])
+		b.must(err)
+		if l.Err != nil || !reflect.DeepEqual(l.Loaded, want) {
+			t.Errorf("%s: got %+v %v, expected %+v", records[i].Address, l.Loaded, l.Err, want)
+		}
+	}
+	b.must(b.Close())
+}
+
+// What the tables have got last is found without them, until something else has
+// been materialized.
+func TestSettledRecordsAreFoundWithoutTheTables(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	reads := 0
+	m := &meddled{Tables: b.memory}
+	b.opts.Tables = m
+	b.start()
+	r := b.record("Ada")
+	m.before = func(op string, key []byte) {
+		if op == "get" && string(key) == r.key {
+			reads++
+		}
+	}
+	for i, want := range []int{0, 1, 0, 1} {
+		if i%2 == 0 {
+			b.append(&Transaction{Record: r, Nudge: int64(i + 1)})
+		} else {
+			b.put("other", "")
+		}
+		b.settle()
+		b.materialize()
+		reads = 0
+		if l := b.load("Ada"); l.Nudge != int64(i/2*2+1) || reads != want {
+			t.Errorf("step %d: got %+v with %d reads of the tables, expected %d", i, l, reads, want)
+		}
+	}
+	b.must(b.Close())
 }
 
 // What is read of a record is the reader's: later batches do not change it.

@@ -170,6 +170,12 @@ func (t *recordTable) byGroup() [][]uint32 {
 	return groups
 }
 
+// memory is about how many bytes the table takes.
+func (t *recordTable) memory() int {
+	const entryBytes = 32 // with its place in the index
+	return len(t.entries)*entryBytes + len(t.arena.chunks)*arenaChunk
+}
+
 // reset empties the table for its next use.
 func (t *recordTable) reset() {
 	t.entries = t.entries[:0]

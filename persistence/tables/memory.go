@@ -55,6 +55,18 @@ func (t *Memory) Get(key, dst []byte) ([]byte, bool, error) {
 	return append(dst, p.value...), ok, nil
 }
 
+// GetAll implements Tables.
+func (t *Memory) GetAll(keys [][]byte, visit func(i int, value []byte)) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for i, k := range keys {
+		if p, ok := t.live.Get(pair{key: k}); ok {
+			visit(i, p.value)
+		}
+	}
+	return nil
+}
+
 // Scan implements Tables.
 func (t *Memory) Scan(low, high []byte, visit func(key, value []byte) bool) error {
 	t.mu.Lock()

@@ -59,6 +59,7 @@ func (m *metamorphic) step() {
 		m.apply()
 	case 3, 4:
 		m.get()
+		m.getAll()
 	case 5, 6:
 		m.scan()
 	case 7:
@@ -134,6 +135,28 @@ func (m *metamorphic) get() {
 		m.must(name, err)
 		if ok != wantOK || string(v) != want {
 			m.fail("%s: Get(%x) is %q %t, expected %q %t", name, k, v, ok, want, wantOK)
+		}
+	}
+}
+
+// getAll looks up several keys at once, some of them twice.
+func (m *metamorphic) getAll() {
+	keys := make([][]byte, m.rng.IntN(20))
+	for i := range keys {
+		keys[i] = m.key()
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	var want []string
+	for i, k := range keys {
+		if v, ok := m.model[string(k)]; ok {
+			want = append(want, fmt.Sprintf("%d=%x", i, v))
+		}
+	}
+	for name, t := range m.tables {
+		var got []string
+		m.must(name, t.GetAll(keys, func(i int, v []byte) { got = append(got, fmt.Sprintf("%d=%x", i, v)) }))
+		if !slices.Equal(got, want) {
+			m.fail("%s: GetAll(%x) is %v, expected %v", name, keys, got, want)
 		}
 	}
 }

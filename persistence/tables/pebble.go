@@ -71,6 +71,28 @@ func (t *pebbleTables) Get(key, dst []byte) ([]byte, bool, error) {
 	return dst, true, closer.Close()
 }
 
+func (t *pebbleTables) GetAll(keys [][]byte, visit func(i int, value []byte)) error {
+	it, err := t.db.NewIter(nil)
+	if err != nil {
+		return fmt.Errorf("tables: get: %w", err)
+	}
+	for i, k := range keys {
+		// The prefix of a key is all of it: the filters say where it is not.
+		if !it.SeekPrefixGE(k) {
+			continue
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(fmt.Errorf("tables: get: %w", err), it.Close())
+		}
+		visit(i, v)
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return fmt.Errorf("tables: get: %w", err)
+	}
+	return nil
+}
+
 func (t *pebbleTables) Scan(low, high []byte, visit func(key, value []byte) bool) error {
 	it, err := t.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
 	if err != nil {

@@ -14,6 +14,10 @@ type Tables interface {
 	// Get appends the value of key to dst.
 	Get(key, dst []byte) (value []byte, ok bool, err error)
 
+	// GetAll looks up keys that are in ascending order, and calls visit for each
+	// that is there, with its place. It takes less time for each than Get.
+	GetAll(keys [][]byte, visit func(i int, value []byte)) error
+
 	// Scan calls visit for each key in [low, high) in order, until it returns
 	// false. A nil high is no end.
 	Scan(low, high []byte, visit func(key, value []byte) bool) error
