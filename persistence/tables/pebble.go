@@ -47,6 +47,7 @@ func OpenPebble(o Options) (Tables, error) {
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		opts.Levels[i].FilterType = pebble.TableFilter
+		opts.Levels[i].IndexBlockSize = indexBlockBytes
 	}
 	db, err := pebble.Open(o.Dir, opts)
 	if err != nil {
@@ -54,6 +55,10 @@ func OpenPebble(o Options) (Tables, error) {
 	}
 	return &pebbleTables{db: db}, nil
 }
+
+// indexBlockBytes is enough for one block to index a whole file: with more of them
+// each look-up would search a second index.
+const indexBlockBytes = 1 << 20
 
 type pebbleTables struct {
 	db *pebble.DB
