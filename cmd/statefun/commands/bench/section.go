@@ -15,6 +15,7 @@ type sections struct {
 	Cold   *ColdReport   `json:"cold,omitempty"`
 	Timers *TimersReport `json:"timers,omitempty"`
 	Sends  *SendsReport  `json:"http_sends,omitempty"`
+	Hot    *HotReport    `json:"hot,omitempty"`
 }
 
 // all returns those that there are, in the order in which people see them.
@@ -27,6 +28,9 @@ func (s *sections) all() (out []section) {
 	}
 	if s.Sends != nil {
 		out = append(out, s.Sends)
+	}
+	if s.Hot != nil {
+		out = append(out, s.Hot)
 	}
 	return out
 }
