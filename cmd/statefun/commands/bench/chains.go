@@ -36,8 +36,9 @@ type chains struct {
 	cfg    GrainsConfig
 	ids    []string
 	states []*functions.ValueState[int64]
-	script []int32 // places in ids, nil: at random
-	sent   int64   // to the grains in all, as their states must tell
+	script []int32  // places in ids, nil: at random
+	hot    *hotspot // the first of ids, nil: all are alike
+	sent   int64    // to the grains in all, as their states must tell
 }
 
 func newChains(cfg GrainsConfig) *chains { return scriptedChains(cfg, nil) }
@@ -67,6 +68,9 @@ func (c *chains) hop(ctx functions.Context, in []byte) error {
 		n, _ := s.Get(ctx)
 		s.Set(ctx, n+1)
 	}
+	if c.hot != nil && ctx.Self().ID == c.ids[0] {
+		c.hot.got.Add(1)
+	}
 	left := binary.BigEndian.Uint16(in)
 	switch left {
 	case 0: // see activate
@@ -82,8 +86,16 @@ func (c *chains) hop(ctx functions.Context, in []byte) error {
 	return nil
 }
 
+// target is where a chain goes next.
 func (c *chains) target() functions.Address {
-	return functions.Address{Type: hopType, ID: c.ids[rand.Uint64N(uint64(len(c.ids)))]}
+	ids := c.ids
+	if c.hot != nil {
+		if rand.Float64() < c.hot.share {
+			return functions.Address{Type: hopType, ID: ids[0]}
+		}
+		ids = ids[1:]
+	}
+	return functions.Address{Type: hopType, ID: ids[rand.Uint64N(uint64(len(ids)))]}
 }
 
 // activate sends a message to every grain, so that all of them are in memory

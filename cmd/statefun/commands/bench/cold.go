@@ -146,6 +146,8 @@ func (r *ColdReport) print(c *console.Console) {
 	t.Print()
 }
 
+func (*ColdReport) warnings() []string { return nil }
+
 func (o *options) cold() *cobra.Command {
 	cfg := coldConfig{addresses: 1_000_000, live: 100_000}
 	cmd := &cobra.Command{

@@ -128,9 +128,12 @@ func (c *chains) measurePhase(ctx context.Context, e *actors.Engine, done chan e
 	if err != nil {
 		return usage{}, err
 	}
-	before, processed := takeSnapshot(e), c.processed()
+	before, processed, others := takeSnapshot(e), c.processed(), c.hot.gotOthers(e)
 	err = pause(ctx, done, c.cfg.Duration)
 	u := takeSnapshot(e).since(before, c.processed()-processed)
+	if c.hot != nil {
+		c.hot.others = c.hot.gotOthers(e) - others
+	}
 	return u, errors.Join(err, end())
 }
 

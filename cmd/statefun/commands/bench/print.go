@@ -39,20 +39,9 @@ func (r *Report) printGrains(c *console.Console) {
 	g := r.Grains[0]
 	c.Printf("\nMessages between grains, durable: chains of %d, %d bytes, %d Int64 of state, %.0f s each\n",
 		g.Hops, g.PayloadBytes, g.States, g.Seconds)
-	header := []string{"addresses"}
-	for _, g := range r.Grains {
-		header = append(header, console.Count(g.Addresses))
-	}
-	t := c.Table(header...)
-	for i := range r.Grains {
-		t.Right(i + 2)
-	}
+	t := newSheet(c, "addresses", len(r.Grains), func(i int) string { return console.Count(r.Grains[i].Addresses) })
 	row := func(name string, cell func(g *GrainsReport) string) {
-		cells := []string{name}
-		for i := range r.Grains {
-			cells = append(cells, cell(&r.Grains[i]))
-		}
-		t.Row(cells...)
+		t.row(name, func(i int) string { return cell(&r.Grains[i]) })
 	}
 	row("messages/s", func(g *GrainsReport) string { return console.Count(g.MessagesPerSecond) })
 	row("bare Proto.Actor, nothing durable", func(g *GrainsReport) string { return console.Count(g.RawActorMessagesPerSecond) })
@@ -75,7 +64,7 @@ func (r *Report) printGrains(c *console.Console) {
 	row("resident/live grain", func(g *GrainsReport) string { return known(g.ResidentPerGrain, "%.0f bytes") })
 	row("time in garbage collector", func(g *GrainsReport) string { return fmt.Sprintf("%.1f %%", 100*g.CollectorShare) })
 	row("messages/batch", func(g *GrainsReport) string { return console.Count(g.MessagesPerBatch) })
-	t.Print()
+	t.print()
 }
 
 // known shows a figure, or a dash if it is not known.

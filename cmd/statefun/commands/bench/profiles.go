@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -86,6 +87,29 @@ func (p *profiles) cover() (end func() error, err error) {
 		}
 		return errors.Join(append(errs, closeFiles(files))...)
 	}, nil
+}
+
+// coverLater is cover after a while, for a phase that begins on its own.
+func (p *profiles) coverLater(d time.Duration) (end func() error) {
+	if p == nil {
+		return func() error { return nil }
+	}
+	var finish func() error
+	begun := make(chan error, 1)
+	t := time.AfterFunc(d, func() {
+		var err error
+		finish, err = p.cover()
+		begun <- err
+	})
+	return func() error {
+		if t.Stop() {
+			return nil // the phase never began
+		}
+		if err := <-begun; err != nil {
+			return err
+		}
+		return finish()
+	}
 }
 
 func sampleMemory(rate int) {

@@ -6,12 +6,16 @@ import "github.com/statefun-go/statefun/cmd/statefun/commands/console"
 type section interface {
 	// print shows it to people.
 	print(c *console.Console)
+	// warnings say why it may mislead.
+	warnings() []string
 }
 
 // sections are what measurements have found so far, nil if they were not made.
 type sections struct {
 	Cold   *ColdReport   `json:"cold,omitempty"`
 	Timers *TimersReport `json:"timers,omitempty"`
+	Sends  *SendsReport  `json:"http_sends,omitempty"`
+	Hot    *HotReport    `json:"hot,omitempty"`
 }
 
 // all returns those that there are, in the order in which people see them.
@@ -21,6 +25,12 @@ func (s *sections) all() (out []section) {
 	}
 	if s.Timers != nil {
 		out = append(out, s.Timers)
+	}
+	if s.Sends != nil {
+		out = append(out, s.Sends)
+	}
+	if s.Hot != nil {
+		out = append(out, s.Hot)
 	}
 	return out
 }

@@ -112,6 +112,9 @@ func (s *suite) warnings() (out []string) {
 				console.Count(c.cfg.Addresses), used, s.machine.Cores))
 		}
 	}
+	for _, found := range s.all() {
+		out = append(out, found.warnings()...)
+	}
 	if s.latency != nil && s.latency.CallsPerSecond < 0.95*float64(s.latencyRate) {
 		out = append(out, fmt.Sprintf("only %.0f of %d calls/s were answered: the node, or the client beside it, could not keep up",
 			s.latency.CallsPerSecond, s.latencyRate))

@@ -200,6 +200,8 @@ func (r *TimersReport) print(c *console.Console) {
 	t.Print()
 }
 
+func (*TimersReport) warnings() []string { return nil }
+
 func (o *options) timers() *cobra.Command {
 	cfg := timersConfig{timers: 1_000_000, addresses: 100_000, payload: 64}
 	cmd := &cobra.Command{
