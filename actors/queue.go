@@ -11,6 +11,7 @@ type queue struct {
 	mu       sync.Mutex
 	messages []*persistence.Message
 	events   []func(*worker)
+	bytes    int                  // of messages
 	sequence persistence.Sequence // the last one given out
 	_        [64]byte             // queues do not share cache lines
 }
@@ -22,6 +23,7 @@ func (q *queue) push(m *persistence.Message) {
 	q.sequence++
 	m.Sequence = q.sequence
 	q.messages = append(q.messages, m)
+	q.bytes += m.Size()
 	q.mu.Unlock()
 }
 
@@ -50,8 +52,16 @@ func (q *queue) take(messages []*persistence.Message, events []func(*worker)) ([
 	q.mu.Lock()
 	messages, q.messages = q.messages, messages[:0]
 	events, q.events = q.events, events[:0]
+	q.bytes = 0
 	q.mu.Unlock()
 	return messages, events
+}
+
+// size is what the queued messages take.
+func (q *queue) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
 }
 
 func (q *queue) empty() bool {

@@ -172,7 +172,7 @@ func (j *Journal) show(b *batch) {
 			o.setRecord(s.record, payload[s.off:s.off+s.length])
 		}
 		for i := range p.rows {
-			o.active.rows.Set(p.rows[i])
+			o.active.setRow(p.rows[i])
 		}
 		o.active.clears = append(o.active.clears, p.clears...)
 	}

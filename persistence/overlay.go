@@ -26,11 +26,19 @@ type generation struct {
 	clears  []KeyRange
 	bytes   int64 // of log payload
 	upTo    int64 // of log payload since the journal was opened, up to last
+	memory  int64 // bytes that it takes, about
 }
 
 type recordEntry struct {
 	value []byte
 }
+
+// What an entry takes beside its key and value: its place in the map or the
+// B-tree, headers, and room for growth.
+const (
+	recordOverhead = 144
+	rowOverhead    = 112
+)
 
 func newGeneration(number uint64) *generation {
 	less := func(a, b Row) bool { return bytes.Compare(a.Key, b.Key) < 0 }
@@ -46,7 +54,9 @@ func (o *overlay) setRecord(r *Record, value []byte) {
 	if r.generation != o.active.number {
 		r.entry, r.generation = o.active.entry(r.key), o.active.number
 	}
+	was := cap(r.entry.value)
 	r.entry.value = append(r.entry.value[:0], value...)
+	o.active.memory += int64(cap(r.entry.value) - was)
 }
 
 func (g *generation) entry(key string) *recordEntry {
@@ -54,8 +64,17 @@ func (g *generation) entry(key string) *recordEntry {
 	if e == nil {
 		e = &recordEntry{}
 		g.records[key] = e
+		g.memory += int64(recordOverhead + len(key))
 	}
 	return e
+}
+
+func (g *generation) setRow(r Row) {
+	old, replaced := g.rows.Set(r)
+	g.memory += int64(len(r.Value) - len(old.Value))
+	if !replaced {
+		g.memory += int64(rowOverhead + len(r.Key))
+	}
 }
 
 // record returns a copy of what the overlay says of a record.
