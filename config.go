@@ -41,6 +41,8 @@ type Config struct {
 	Workers int
 	// LiveGrains is about how many grains stay in memory. Defaults to 200,000.
 	LiveGrains int
+	// IdleAfter is how long a grain stays in memory unused. Defaults to 30 s.
+	IdleAfter time.Duration
 	// Deadline of an invocation. Defaults to 30 s.
 	Deadline time.Duration
 	// MaxAttempts before a message is quarantined. Defaults to 10.
@@ -94,7 +96,7 @@ func (c *Config) validate() error {
 	}{
 		{"Workers", int64(c.Workers)}, {"LiveGrains", int64(c.LiveGrains)}, {"MaxAttempts", int64(c.MaxAttempts)},
 		{"MaxValueBytes", int64(c.MaxValueBytes)}, {"LogBytes", c.LogBytes}, {"MaxBacklogBytes", c.MaxBacklogBytes},
-		{"Deadline", int64(c.Deadline)}, {"FirstBackoff", int64(c.FirstBackoff)}, {"LastBackoff", int64(c.LastBackoff)},
+		{"IdleAfter", int64(c.IdleAfter)}, {"Deadline", int64(c.Deadline)}, {"FirstBackoff", int64(c.FirstBackoff)}, {"LastBackoff", int64(c.LastBackoff)},
 		{"IdempotencyKept", int64(c.IdempotencyKept)}, {"DrainFor", int64(c.DrainFor)},
 	} {
 		if v.value < 0 {
@@ -117,7 +119,7 @@ func (c *Config) engineOptions(journalDir string, keyGroups int) actors.Options 
 	return actors.Options{
 		Environment: c.Environment, Logger: c.Logger,
 		Journal: persistence.Options{Dir: journalDir, LogBytes: c.LogBytes},
-		Workers: c.Workers, KeyGroups: keyGroups, LiveGrains: c.LiveGrains,
+		Workers: c.Workers, KeyGroups: keyGroups, LiveGrains: c.LiveGrains, IdleAfter: c.IdleAfter,
 		Deadline: c.Deadline, MaxAttempts: c.MaxAttempts, FirstBackoff: c.FirstBackoff, LastBackoff: c.LastBackoff,
 		MaxValueBytes: c.MaxValueBytes, MaxBacklogBytes: c.MaxBacklogBytes, IdempotencyKept: c.IdempotencyKept,
 	}

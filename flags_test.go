@@ -26,14 +26,14 @@ func TestFlagsSetTheConfiguration(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
 	err := parse(t, app, `--name app --data dir --http :9000 --bind ::1 --tls-cert cert.pem --tls-key key.pem --token-file token --insecure
-		--key-groups 64 --workers 3 --live-grains 1000 --deadline 1m --max-attempts 4 --first-backoff 1ms --last-backoff 1s
+		--key-groups 64 --workers 3 --live-grains 1000 --idle-after 5s --deadline 1m --max-attempts 4 --first-backoff 1ms --last-backoff 1s
 		--max-value-bytes 1MiB --log-bytes 32MiB --max-backlog-bytes 1TiB --idempotency-kept 1h --drain-for 2s`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Config{
 		Name: "app", DataDir: "dir", HTTP: ":9000", Bind: "::1", TLSCert: "cert.pem", TLSKey: "key.pem", TokenFile: "token", Insecure: true,
-		KeyGroups: 64, Workers: 3, LiveGrains: 1000, Deadline: time.Minute, MaxAttempts: 4, FirstBackoff: time.Millisecond, LastBackoff: time.Second,
+		KeyGroups: 64, Workers: 3, LiveGrains: 1000, IdleAfter: 5 * time.Second, Deadline: time.Minute, MaxAttempts: 4, FirstBackoff: time.Millisecond, LastBackoff: time.Second,
 		MaxValueBytes: 1 << 20, LogBytes: 32 << 20, MaxBacklogBytes: 1 << 40, IdempotencyKept: time.Hour, DrainFor: 2 * time.Second,
 	}
 	if !reflect.DeepEqual(app.Config, want) {

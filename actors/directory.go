@@ -16,9 +16,6 @@ type directory struct {
 	loading int // of the grains
 }
 
-// find returns the live grain of an address, nil if there is none.
-func (d *directory) find(a functions.Address) *grain { return d.grains.find(d.hash(a), a) }
-
 func (d *directory) hash(a functions.Address) uint64 { return hashOf(d.grains.seed, a) }
 
 // live visits the live grains, in the order of their shells.
@@ -109,6 +106,7 @@ func (w *worker) evict(n int) {
 
 // sweep passivates what was not used since the last sweep, a part at a time.
 func (w *worker) sweep() {
+	w.beginSearch()
 	d := &w.directory
 	for range min(len(d.all), 1+len(d.all)/sweeps) {
 		d.hand = (d.hand + 1) % len(d.all)
@@ -188,17 +186,8 @@ func (w *worker) loaded(l *loadedGrain) {
 	}
 	g.load(l.state)
 	g.starts = l.starts
-	w.hold(g, func() { g.inbox.restore(l.messages, l.more, w.engine.opts.window) })
+	w.hold(g, func() { g.inbox.restore(l.messages, l.more, w.window()) })
 	g.ready()
+	w.spill(g)
 	w.pump(g)
-}
-
-// resumeWaiting activates addresses that had messages waiting at the start, as
-// many at a time as there is room for.
-func (w *worker) resumeWaiting() {
-	for n := 0; n < 4*loadTogether && len(w.resume) > 0 && w.directory.grains.n < w.directory.limit; n++ {
-		a := w.resume[0]
-		w.resume = w.resume[1:]
-		w.grain(a)
-	}
 }

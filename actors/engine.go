@@ -253,13 +253,12 @@ func (e *Engine) Start() error {
 	if err := e.countStart(); err != nil {
 		return errors.Join(err, e.journal.Close())
 	}
-	waiting, err := e.journal.Waiting()
-	if err != nil {
-		return errors.Join(err, e.journal.Close())
+	for _, w := range e.workers {
+		w.beginSearch()
 	}
-	for _, a := range waiting {
-		w := e.workers[e.workerOf[a.Group]]
-		w.resume = append(w.resume, a.Address)
+	for _, a := range e.journal.RecoveredInboxes() {
+		w := e.workers[e.workerOf[e.journal.Group(a.ID)]]
+		w.resume.found = append(w.resume.found, a)
 	}
 	if err := e.queues.open(e.opts.Egresses); err != nil {
 		return errors.Join(err, e.queues.close(), e.journal.Close())

@@ -15,13 +15,16 @@ type inbox struct {
 	bytes  int // of head
 	stored bool
 	tail   []*persistence.Message
+	// tailBytes is the size of tail.
+	tailBytes int
 	// last is the sequence of the newest message that was in head, newest that
 	// of the newest message seen at all.
 	last, newest persistence.Sequence
 
-	// spillable of the tail may be spilled once batch spillAfter is durable;
-	// spilling says that they are being written.
+	// spillable of the tail, marked bytes, may be spilled once batch spillAfter is
+	// durable; spilling says that they are being written.
 	spillable  int
+	marked     int
 	spillAfter persistence.BatchNumber
 	spilling   bool
 }
@@ -52,8 +55,10 @@ func (b *inbox) reuse() inbox {
 
 func (b *inbox) empty() bool { return b.first == len(b.head) && !b.stored && len(b.tail) == 0 }
 
-// len is the number of messages in memory.
+// len is the number of messages in memory, size what they take.
 func (b *inbox) len() int { return len(b.head) - b.first + len(b.tail) }
+
+func (b *inbox) size() int { return b.bytes + b.tailBytes }
 
 // push takes a message that has just been delivered. One that is known already
 // (it was read from disk first) is dropped.
@@ -64,6 +69,7 @@ func (b *inbox) push(m *persistence.Message, w window) {
 	b.newest = m.Sequence
 	if b.stored || len(b.tail) > 0 || w.full(b) {
 		b.tail = append(b.tail, m)
+		b.tailBytes += m.Size()
 		return
 	}
 	b.append(m)
@@ -128,9 +134,10 @@ func (b *inbox) refill(read []*persistence.Message, more bool, w window) {
 		return
 	}
 	tail := b.tail
-	b.tail, b.spillable = nil, 0
+	b.tail = nil
 	for len(tail) > 0 && !w.full(b) {
-		if m := tail[0]; m.Sequence > b.last {
+		m := tail[0]
+		if b.tailBytes -= m.Size(); m.Sequence > b.last {
 			b.append(m)
 		}
 		tail = tail[1:]

@@ -27,6 +27,8 @@ type ingress struct {
 	waiting atomic.Int64 // bytes on their way
 	closed  atomic.Bool
 
+	crowded atomic.Bool // somebody waits for the workers
+
 	mu      sync.Mutex
 	roomFor chan struct{} // closed when there may be room
 }
@@ -60,11 +62,47 @@ func (in *ingress) wait() <-chan struct{} {
 	return in.roomFor
 }
 
+// What ingresses leave to one worker, and what of it waits for the way to disk,
+// is bounded: then they wait.
+const (
+	maxQueuedBytes   = 8 << 20
+	maxSpillingBytes = 16 << 20
+)
+
+// crowded reports whether a worker has as much to do as may come from outside;
+// room is called when that is over.
+func (e *Engine) crowded() bool {
+	if !e.overrun() {
+		return false
+	}
+	e.ingress.crowded.Store(true)
+	return e.overrun() // a worker that got through just before told nobody
+}
+
+func (e *Engine) overrun() bool {
+	for _, w := range e.workers {
+		if w.queue.size() > maxQueuedBytes || w.spilling.Load() > maxSpillingBytes {
+			return true
+		}
+	}
+	return false
+}
+
+// relieve lets ingresses go on if no worker has too much to do any more.
+func (e *Engine) relieve() {
+	if e.ingress.crowded.Load() && !e.overrun() && e.ingress.crowded.Swap(false) {
+		e.ingress.room()
+	}
+}
+
 // appendOutside appends a transaction without a record as soon as there is room.
 func (e *Engine) appendOutside(ctx context.Context, tx *persistence.Transaction) error {
 	for {
 		ch := e.ingress.wait()
-		_, err := e.journal.Outside().Append(tx)
+		err := persistence.ErrFull
+		if !e.crowded() {
+			_, err = e.journal.Outside().Append(tx)
+		}
 		if !errors.Is(err, persistence.ErrFull) {
 			return err
 		}

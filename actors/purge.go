@@ -186,6 +186,7 @@ func (w *worker) purge(g *grain, timers []*timer, dry bool) (p Purged, tx *persi
 	}
 	w.recent.add(tx.Rows)
 	newest, last := g.inbox.newest, g.inbox.last
+	w.unmark(&g.inbox)
 	w.hold(g, func() { g.inbox = g.inbox.reuse() })
 	g.inbox.newest, g.inbox.last = newest, max(last, newest)
 	g.nudge, g.attempts, g.starts, g.round = 0, 0, 0, w.round

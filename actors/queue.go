@@ -11,6 +11,7 @@ type queue struct {
 	mu       sync.Mutex
 	messages []delivery
 	events   []func(*worker)
+	bytes    int                  // of messages
 	sequence persistence.Sequence // the last one given out
 	_        [64]byte             // queues do not share cache lines
 }
@@ -28,6 +29,7 @@ func (q *queue) push(d delivery) {
 	q.sequence++
 	d.message.Sequence = q.sequence
 	q.messages = append(q.messages, d)
+	q.bytes += d.message.Size()
 }
 
 func (q *queue) post(events ...func(*worker)) {
@@ -55,8 +57,16 @@ func (q *queue) take(messages []delivery, events []func(*worker)) ([]delivery, [
 	q.mu.Lock()
 	messages, q.messages = q.messages, messages[:0]
 	events, q.events = q.events, events[:0]
+	q.bytes = 0
 	q.mu.Unlock()
 	return messages, events
+}
+
+// size is what the queued messages take.
+func (q *queue) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
 }
 
 func (q *queue) empty() bool {

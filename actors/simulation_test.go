@@ -236,7 +236,7 @@ func (s *simulation) dump() {
 	e := s.engine
 	for i, w := range e.workers {
 		s.t.Logf("worker %d: queue %d messages %d/%d events %d staged %d resume %d toLoad %d", i, len(w.queue.messages),
-			w.next, len(w.messages), len(w.events), len(w.staged), len(w.resume), len(w.toLoad))
+			w.next, len(w.messages), len(w.events), len(w.staged), len(w.resume.found), len(w.toLoad))
 		w.directory.live(func(g *grain) {
 			s.t.Logf("  %s: status %d (%s) head %d stored %v tail %d attempts %d", g.address(), g.status, g.reason,
 				len(g.inbox.head)-g.inbox.first, g.inbox.stored, len(g.inbox.tail), g.attempts)

@@ -1,48 +1,117 @@
 package actors
 
-import "github.com/statefun-go/statefun/persistence"
+import (
+	"math/bits"
 
-// spill moves an address's messages beyond its window from memory to disk, once
-// they are durable and worth a chunk. Not while its inbox is being read: what was
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// heldBudget is what the messages that wait with all grains of a node take in
+// memory before the windows of their inboxes shrink.
+const heldBudget = 64 << 20
+
+// window is what the inbox of one of the worker's grains may hold now. At each
+// doubling of what all hold it shrinks to a quarter.
+func (w *worker) window() window {
+	o := w.engine.opts.window
+	if n := w.heldBytes / (heldBudget / int64(len(w.engine.workers))); n > 0 {
+		shift := 2 * bits.Len64(uint64(n))
+		o.messages, o.bytes = max(1, o.messages>>shift), max(1, o.bytes>>shift)
+	}
+	return o
+}
+
+// spill marks an address's messages beyond its window for the way from memory to
+// disk, if they are worth a chunk. Not while its inbox is being read: what was
 // spilled then would be read as older than what waits in memory.
 func (w *worker) spill(g *grain) {
 	b := &g.inbox
-	reading := g.status == statusLoading || g.status == statusRefill
-	if reading || b.spilling || !w.engine.opts.window.worthSpilling(b) {
+	if b.spilling || b.spillable > 0 || g.isReading() || !w.window().worthSpilling(b) {
 		return
 	}
-	if b.spillable == 0 {
-		b.spillable, b.spillAfter = len(b.tail), w.engine.journal.Open()
-	}
-	if b.spillAfter > w.engine.journal.Durable() {
+	b.spillable, b.spillAfter, b.marked = len(b.tail), w.engine.journal.Open(), b.tailBytes
+	w.toSpill = append(w.toSpill, g)
+	w.spilling.Add(int64(b.marked))
+}
+
+// unmark forgets what spill has marked.
+func (w *worker) unmark(b *inbox) {
+	w.spilling.Add(-int64(b.marked))
+	b.spillable, b.marked = 0, 0
+}
+
+func (g *grain) isReading() bool { return g.status == statusLoading || g.status == statusRefill }
+
+// maxSpillTogether bounds what is spilled in one write.
+const maxSpillTogether = 4 << 20
+
+// spillDurable writes what is marked and durable by now, off the worker: all
+// grains' together. It asks to be woken while some of it is not durable.
+func (w *worker) spillDurable() {
+	if len(w.toSpill) == 0 {
 		return
 	}
-	b.spilling = true
-	n, r := b.spillable, &g.record
-	messages := append([]*persistence.Message(nil), b.tail[:n]...)
-	w.engine.background("spill", func() {
-		err := w.engine.journal.Spill(r, messages)
-		w.post(func(w *worker) {
-			if err != nil {
-				w.engine.fail(err)
-				return
+	w.wantsSync.Store(true) // before the look, so that no batch is missed
+	durable := w.engine.journal.Durable()
+	for len(w.toSpill) > 0 && w.toSpill[0].inbox.spillAfter <= durable {
+		var all []persistence.Spilling
+		var grains []*grain
+		for size := 0; len(w.toSpill) > 0 && w.toSpill[0].inbox.spillAfter <= durable && size < maxSpillTogether; {
+			g := w.toSpill[0]
+			w.toSpill[0] = nil
+			w.toSpill = w.toSpill[1:]
+			b := &g.inbox
+			if b.spilling || b.spillable == 0 || g.isReading() {
+				continue // it went another way, or is marked twice
 			}
-			w.spilled(g, n)
-		})
+			b.spilling = true
+			size += b.tailBytes
+			messages := append([]*persistence.Message(nil), b.tail[:b.spillable]...)
+			all, grains = append(all, persistence.Spilling{Record: &g.record, Messages: messages}), append(grains, g)
+		}
+		if len(grains) > 0 {
+			w.write(all, grains)
+		}
+	}
+}
+
+func (w *worker) write(all []persistence.Spilling, grains []*grain) {
+	w.engine.background("spill", func() {
+		err := w.engine.journal.Spill(all...)
+		events := make([]func(*worker), len(grains))
+		for i, g := range grains {
+			events[i] = func(w *worker) {
+				if err != nil {
+					w.engine.fail(err)
+					return
+				}
+				w.spilled(g)
+			}
+		}
+		w.post(events...)
 	})
 }
 
-func (w *worker) spilled(g *grain, n int) {
-	w.hold(g, func() { g.inbox.spilled(n) })
+func (w *worker) spilled(g *grain) {
+	b := &g.inbox
+	w.hold(g, func() { b.spilled(b.spillable) })
+	w.unmark(b)
+	w.spill(g)
 	w.pump(g)
 }
 
 // spilled drops the first n messages of the tail, which are on disk now.
 func (b *inbox) spilled(n int) {
+	for _, m := range b.tail[:n] {
+		b.tailBytes -= m.Size()
+	}
 	kept := copy(b.tail, b.tail[n:])
 	clear(b.tail[kept:])
 	b.tail = b.tail[:kept]
-	b.stored, b.spilling, b.spillable = true, false, 0
+	if kept == 0 && cap(b.tail) > 1024 {
+		b.tail = nil
+	}
+	b.stored, b.spilling = true, false
 }
 
 // refill brings the next messages of a grain into memory when its head ran dry.
@@ -51,9 +120,9 @@ func (w *worker) refill(g *grain) {
 	if b.spilling {
 		return // spilled goes on
 	}
-	b.spillable = 0
+	w.unmark(b)
 	if !b.stored {
-		w.hold(g, func() { b.refill(nil, false, w.engine.opts.window) })
+		w.hold(g, func() { b.refill(nil, false, w.window()) })
 		w.pump(g)
 		return
 	}
@@ -66,8 +135,9 @@ func (w *worker) refill(g *grain) {
 				w.engine.fail(err)
 				return
 			}
-			w.hold(g, func() { b.refill(messages, more, w.engine.opts.window) })
+			w.hold(g, func() { b.refill(messages, more, w.window()) })
 			g.ready()
+			w.spill(g)
 			w.pump(g)
 		})
 	})

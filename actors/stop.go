@@ -71,7 +71,7 @@ func (e *Engine) busy(ctx context.Context) (bool, error) {
 
 // busy reports whether anything but timers and back-offs is under way.
 func (w *worker) busy() bool {
-	if w.next < len(w.messages) || len(w.staged) > 0 || len(w.toLoad)+len(w.resume) > 0 {
+	if w.next < len(w.messages) || len(w.staged) > 0 || len(w.toLoad) > 0 || w.resume.unfinished() {
 		return true
 	}
 	if w.held.Load() == 0 {

@@ -33,8 +33,8 @@ type worker struct {
 	props     *actor.Props // of its grains
 	spawning  *grain
 	toLoad    []*grain
-	resume    []functions.Address // had messages waiting at the start
-	inline    *invocation         // for runs on this worker
+	resume    resume
+	inline    *invocation // for runs on this worker
 	recent    *recent
 	timers    *timers
 
@@ -46,12 +46,15 @@ type worker struct {
 
 	// owner is twice the number of rescues, plus one while user code runs. Who
 	// finds another number after user code has lost the worker.
-	owner    atomic.Uint64
-	handover sync.Mutex    // held while the worker changes hands
-	running  atomic.Uint64 // counts inline invocations, for the watchdog
-	slowRun  atomic.Uint64 // the last of them that the watchdog found slow
-	held     atomic.Int64  // messages that wait with grains
-	live     atomic.Int64  // grains
+	owner     atomic.Uint64
+	handover  sync.Mutex    // held while the worker changes hands
+	running   atomic.Uint64 // counts inline invocations, for the watchdog
+	slowRun   atomic.Uint64 // the last of them that the watchdog found slow
+	held      atomic.Int64  // messages that wait with grains
+	heldBytes int64         // of those
+	toSpill   []*grain      // have messages to spill once they are durable
+	spilling  atomic.Int64  // bytes of those, until they are on disk
+	live      atomic.Int64  // grains
 	// activations is how many there were, of grains.
 	activations atomic.Uint64
 	// wantsSync asks for a wake-up when a batch becomes durable.
@@ -111,9 +114,11 @@ func (w *worker) step() bool {
 		}
 	}
 	w.runTimers()
-	w.resumeWaiting()
+	more := w.resumeWaiting()
+	w.spillDurable()
 	w.load()
-	return w.flush() && (w.next < len(w.messages) || !w.queue.empty())
+	w.engine.relieve()
+	return w.flush() && (more || w.next < len(w.messages) || !w.queue.empty())
 }
 
 // flush appends what is staged. If the batch is full it leaves it for the next
@@ -175,15 +180,16 @@ func (w *worker) receive(d delivery) {
 		w.invoke(g, m)
 		return
 	}
-	w.hold(g, func() { g.inbox.push(m, w.engine.opts.window) })
+	w.hold(g, func() { g.inbox.push(m, w.window()) })
 	w.spill(g)
 }
 
 // hold keeps count of the messages that wait with grains.
 func (w *worker) hold(g *grain, change func()) {
-	was := g.inbox.len()
+	was, size := g.inbox.len(), g.inbox.size()
 	change()
 	w.held.Add(int64(g.inbox.len() - was))
+	w.heldBytes += int64(g.inbox.size() - size)
 }
 
 // pump runs a ready grain's waiting messages.

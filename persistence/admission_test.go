@@ -91,7 +91,7 @@ func TestLargeTransactionsAreBoundedTogether(t *testing.T) {
 func TestAFullLogRefuses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.opts.LogBytes, b.opts.MaterializeBytes = 200<<10, 1<<30
+	b.opts.LogBytes, b.opts.MaterializeBytes, b.opts.OverlayBytes = 200<<10, 1<<30, 1<<30
 	m := &meddled{Tables: b.memory}
 	b.opts.Tables = m
 	b.start()

@@ -253,7 +253,10 @@ type batch struct {
 type admission struct {
 	stopped atomic.Pointer[error]
 	logFull atomic.Bool
-	wanted  atomic.Bool // somebody was refused and waits for room
+	// overlayFull says that one generation of the overlay is being written into
+	// the tables and the next one is full.
+	overlayFull atomic.Bool
+	wanted      atomic.Bool // somebody was refused and waits for room
 	// large is the size of the large transactions in the open batch, of all
 	// shards: small ones are bounded shard by shard, without a common counter.
 	large atomic.Int64
@@ -278,7 +281,7 @@ func (j *Journal) admit(size int, txs []*Transaction) error {
 }
 
 func (j *Journal) fits(size int, txs []*Transaction) bool {
-	return size < j.opts.BatchBytes && !j.logFull.Load() && j.admitLarge(txs)
+	return size < j.opts.BatchBytes && !j.logFull.Load() && !j.overlayFull.Load() && j.admitLarge(txs)
 }
 
 // admitLarge lets one transaction pass however large it is, and more while they

@@ -2,12 +2,15 @@ package persistence
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence/environment"
 	"github.com/statefun-go/statefun/persistence/tables"
 	"github.com/statefun-go/statefun/persistence/wal"
@@ -281,4 +284,26 @@ func (m *meddled) Flush() error {
 	m.call(m.before, "flush", nil)
 	defer m.call(m.after, "flush", nil)
 	return m.Tables.Flush()
+}
+
+// waiting is all addresses that have messages which nobody holds.
+func (b *bench) waiting() []functions.Address {
+	b.Helper()
+	all := map[functions.Address]bool{}
+	for _, a := range b.RecoveredInboxes() {
+		all[a] = true
+	}
+	for g := range b.opts.KeyGroups {
+		for next := []byte(nil); ; {
+			found, n, err := b.Stored(KeyGroup(g), next)
+			b.must(err)
+			for _, a := range found {
+				all[a] = true
+			}
+			if next = n; next == nil {
+				break
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(all))
 }

@@ -169,7 +169,7 @@ func (j *Journal) show(b *batch) {
 	for _, p := range b.parts {
 		o.setRecords(p)
 		for i := range p.rows {
-			o.active.rows.Set(p.rows[i])
+			o.active.setRow(p.rows[i])
 		}
 		o.active.clears = append(o.active.clears, p.clears...)
 	}

@@ -6,11 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
 	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/persistence/tables"
 )
 
 // inboxes knows the durable messages that wait in this journal.
@@ -24,30 +24,31 @@ type inboxes struct {
 	// waiting leave lazily once they are consumed or spilled.
 	waiting []*Message
 	live    int // len(waiting) after the last prune
-	// windows are the rows in the tables, by the address's record key.
+	// windows are those that were written or adopted by this run, by the address's
+	// record key.
 	windows map[string]*window
-	unread  int // windows that are not adopted
-	// chunks counts the chunks in the tables, by record key.
-	chunks map[string]int
-	// tracked are the chunks that were written or read since the start, by key;
-	// each goes from the tables once its last message is consumed.
+	// tracked are the chunks that were read, by key; each goes from the tables
+	// once its last message is consumed.
 	tracked map[string]*Chunk
-	// recovered are messages to hand out again, by record key, in order.
-	recovered map[string][]*Message
+	// recovered are messages to hand out again, in order; order has their
+	// addresses, some of them perhaps without messages by now.
+	recovered map[functions.Address][]*Message
+	order     []functions.Address
+	stored    stored
 }
 
-// window is what the row holds.
+// window is what the row holds. The messages are among the waiting ones.
 type window struct {
 	first, last Sequence
 	count       int
-	adopted     bool // its messages are among the waiting ones
+	row         bool // there is one
 }
 
-func (in *inboxes) init() {
+func (in *inboxes) init(groups int) {
 	in.windows = map[string]*window{}
-	in.chunks = map[string]int{}
 	in.tracked = map[string]*Chunk{}
-	in.recovered = map[string][]*Message{}
+	in.recovered = map[functions.Address][]*Message{}
+	in.stored.init(groups)
 }
 
 func (in *inboxes) add(sent []*Message) {
@@ -87,37 +88,15 @@ func (in *inboxes) held(n BatchNumber) map[functions.Address][]*Message {
 	return by
 }
 
-// unadopted returns the addresses that have got messages beside a window that
-// nobody has read yet.
-func (j *Journal) unadopted() []functions.Address {
-	in := &j.inboxes
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.unread == 0 {
-		return nil
-	}
-	out := map[functions.Address]struct{}{}
-	for _, m := range in.waiting {
-		w := in.windows[string(recordKey(j.Group(m.Target.ID), m.Target))]
-		if w != nil && !w.adopted {
-			out[m.Target] = struct{}{}
-		}
-	}
-	return slices.Collect(maps.Keys(out))
-}
-
-// track notes a chunk that is in the tables. One that is known already is
-// returned in its place.
-func (in *inboxes) track(c *Chunk, isNew bool) *Chunk {
+// track notes a chunk that was read. One that is known already is returned in its
+// place.
+func (in *inboxes) track(c *Chunk) *Chunk {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if known := in.tracked[string(c.key)]; known != nil {
 		return known
 	}
 	in.tracked[string(c.key)] = c
-	if isNew {
-		in.chunks[c.address]++
-	}
 	return c
 }
 
@@ -133,34 +112,27 @@ func (in *inboxes) done(n BatchNumber) []*Chunk {
 		}
 		done = append(done, c)
 		delete(in.tracked, key)
-		if in.chunks[c.address]--; in.chunks[c.address] <= 0 {
-			delete(in.chunks, c.address)
-		}
 	}
 	slices.SortFunc(done, func(a, b *Chunk) int { return bytes.Compare(a.key, b.key) })
 	return done
 }
 
-// inTables reports whether the tables have messages of an address.
-func (in *inboxes) inTables(key string) bool {
+// has reports whether an address may have messages that nobody holds.
+func (in *inboxes) has(r *Record) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.chunks[key] > 0 || in.windows[key] != nil
-}
-
-func (in *inboxes) has(key string) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	w := in.windows[key]
-	return in.chunks[key] > 0 || len(in.recovered[key]) > 0 || w != nil && !w.adopted
+	return len(in.recovered[r.Address]) > 0 || in.stored.maybe(r.Group, r.key)
 }
 
 // takeRecovered returns the recovered messages of an address after a sequence
 // and, unless to is 0, at or before to. What it returns is forgotten here.
-func (in *inboxes) takeRecovered(key string, after, to Sequence) []*Message {
+func (in *inboxes) takeRecovered(a functions.Address, after, to Sequence) []*Message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	list := in.recovered[key]
+	list := in.recovered[a]
+	if len(list) == 0 {
+		return nil
+	}
 	var out []*Message
 	for len(list) > 0 && (to == 0 || list[0].Sequence <= to) {
 		if list[0].Sequence > after {
@@ -168,47 +140,22 @@ func (in *inboxes) takeRecovered(key string, after, to Sequence) []*Message {
 		}
 		list = list[1:]
 	}
-	if in.recovered[key] = list; len(list) == 0 {
-		delete(in.recovered, key)
+	if in.recovered[a] = list; len(list) == 0 {
+		delete(in.recovered, a)
 	}
 	return out
 }
 
-// Waiting returns the addresses that had messages waiting when the journal was
-// opened, for somebody to activate them.
-func (j *Journal) Waiting() ([]Waiting, error) {
-	keys := j.inboxes.keys()
-	out := make([]Waiting, 0, len(keys))
-	for _, key := range keys {
-		g, a, _, err := cutAddressKey([]byte(key))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Waiting{a, g})
-	}
-	return out, nil
-}
-
-func (in *inboxes) keys() []string {
+// RecoveredInboxes returns the addresses of the messages that only the log had
+// when the journal was opened, for somebody to activate them. It is to be called
+// once. Those that the tables have are found by Stored.
+func (j *Journal) RecoveredInboxes() []functions.Address {
+	in := &j.inboxes
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	all := map[string]struct{}{}
-	for key := range in.windows {
-		all[key] = struct{}{}
-	}
-	for key := range in.chunks {
-		all[key] = struct{}{}
-	}
-	for key := range in.recovered {
-		all[key] = struct{}{}
-	}
-	return slices.Sorted(maps.Keys(all))
-}
-
-// Waiting is an address with messages to handle.
-type Waiting struct {
-	Address functions.Address
-	Group   KeyGroup
+	order := in.order
+	in.order = nil
+	return slices.DeleteFunc(order, func(a functions.Address) bool { return len(in.recovered[a]) == 0 })
 }
 
 // maxChunk bounds a chunk, so that reading one costs little memory.
@@ -217,21 +164,43 @@ const (
 	maxChunkBytes    = 256 << 10
 )
 
-// Spill stores durable messages of one address, in order and consecutive, in
-// the tables, so that nobody needs to hold them in memory. What the log says
-// stays as it is.
-func (j *Journal) Spill(r *Record, messages []*Message) error {
-	for len(messages) > 0 {
-		n := chunkLength(messages)
-		c, value := newChunk(r, messages[:n])
-		if err := j.setRow(c.key, value); err != nil {
-			return err
+func (in *inboxes) mark(r *Record) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.stored.mark(r.Group, r.key)
+}
+
+// Spilling is durable messages of one address, in order and consecutive.
+type Spilling struct {
+	Record   *Record
+	Messages []*Message
+}
+
+// Spill stores messages in the tables, so that nobody needs to hold them in
+// memory. What the log says stays as it is.
+func (j *Journal) Spill(all ...Spilling) error {
+	var b tables.Batch
+	var chunks []*Chunk // of each message
+	for _, s := range all {
+		j.inboxes.mark(s.Record) // before anybody can find the rows
+		for rest := s.Messages; len(rest) > 0; {
+			n := chunkLength(rest)
+			c, value := newChunk(s.Record, rest[:n])
+			b.Set(c.key, value)
+			for range n {
+				chunks = append(chunks, c)
+			}
+			rest = rest[n:]
 		}
-		j.inboxes.track(c, true)
-		for _, m := range messages[:n] {
-			m.spilled.Store(c)
+	}
+	if err := j.tables.Apply(&b); err != nil {
+		return err
+	}
+	for _, s := range all {
+		for _, m := range s.Messages {
+			m.spilled.Store(chunks[0])
+			chunks = chunks[1:]
 		}
-		messages = messages[n:]
 	}
 	return nil
 }
@@ -300,91 +269,99 @@ func decodeChunk(target *Record, b []byte) (last Sequence, messages []*Message, 
 // What somebody holds in memory is not found. first says that it is the first
 // read of an active period, with after the record's consumed-to.
 func (j *Journal) ReadInbox(r *Record, after Sequence, first bool) (messages []*Message, more bool, err error) {
-	if !j.inboxes.has(r.key) {
+	if !j.inboxes.has(r) {
 		return nil, false, nil
 	}
 	if err := j.adopt(r); err != nil {
 		return nil, false, fmt.Errorf("persistence: inbox of %s: %w", r.Address, err)
 	}
-	c, stored, err := j.nextChunk(r, after, first)
+	chunks, read, err := j.nextChunks(r, after, first)
 	if err != nil {
 		return nil, false, fmt.Errorf("persistence: inbox of %s: %w", r.Address, err)
 	}
-	if c == nil {
-		return j.inboxes.takeRecovered(r.key, after, 0), false, nil
+	if len(chunks) == 0 {
+		return j.inboxes.takeRecovered(r.Address, after, 0), false, nil
 	}
-	stored = slices.DeleteFunc(stored, func(m *Message) bool { return m.Sequence <= after })
-	messages = mergeMessages(j.inboxes.takeRecovered(r.key, after, c.Last), stored)
+	read = slices.DeleteFunc(read, func(m *Message) bool { return m.Sequence <= after })
+	messages = mergeMessages(j.inboxes.takeRecovered(r.Address, after, chunks[len(chunks)-1].Last), read)
 	for _, m := range messages {
-		if m.Sequence >= c.First {
-			m.spilled.Store(c)
+		for len(chunks) > 1 && m.Sequence > chunks[0].Last {
+			chunks = chunks[1:]
+		}
+		if m.Sequence >= chunks[0].First {
+			m.spilled.Store(chunks[0])
 		}
 	}
 	return messages, true, nil
 }
 
-// adopt reads the window that a former run left.
+// adopt reads the window that a former run may have left.
 func (j *Journal) adopt(r *Record) error {
 	in := &j.inboxes
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	w := in.windows[r.key]
-	if w == nil || w.adopted {
+	if in.windows[r.key] != nil || !in.stored.maybe(r.Group, r.key) {
 		return nil
+	}
+	// The record first: it goes from the tables together with a window that it has
+	// consumed, never before it.
+	consumed, err := j.consumedTo(r)
+	if err != nil {
+		return err
 	}
 	v, ok, err := j.tables.Get(windowKey(r.Group, r.Address), nil)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return errors.New("the row of the waiting messages is missing")
+		in.windows[r.key] = &window{}
+		return nil
 	}
 	_, messages, err := decodeChunk(r, v)
 	if err != nil {
 		return err
 	}
-	consumed, err := j.consumedTo(r)
-	if err != nil {
-		return err
-	}
 	// The window may be ahead of the marker: what the log has, too, is known.
-	known := in.recovered[r.key]
+	known := in.recovered[r.Address]
 	messages = slices.DeleteFunc(messages, func(m *Message) bool {
 		_, twice := slices.BinarySearchFunc(known, m.Sequence, compareSequence)
 		return twice || m.Sequence <= consumed
 	})
-	w.adopted = true
-	in.unread--
+	in.windows[r.key] = &window{row: true}
 	in.waiting = append(in.waiting, messages...)
 	if all := mergeMessages(messages, known); len(all) > 0 {
-		in.recovered[r.key] = all
+		in.recovered[r.Address] = all
 	}
 	return nil
 }
 
 func compareSequence(m *Message, s Sequence) int { return cmp.Compare(m.Sequence, s) }
 
-// nextChunk finds the first chunk that has messages after a sequence. Chunks
-// without any were consumed before a crash and are left to the materializer.
-func (j *Journal) nextChunk(r *Record, after Sequence, first bool) (next *Chunk, messages []*Message, err error) {
+// nextChunks finds the first chunks that have messages after a sequence, as many
+// as make a full one. Chunks without any were consumed before a crash and are left
+// to the materializer.
+func (j *Journal) nextChunks(r *Record, after Sequence, first bool) (next []*Chunk, messages []*Message, err error) {
 	prefix := chunkPrefix(r.Group, r.Address)
 	low := chunkKey(r.Group, r.Address, after+1)
 	if first {
 		low = prefix // a chunk may be consumed in part
 	}
+	size := 0
 	scan := j.tables.Scan(low, prefixRange(prefix).High, func(k, v []byte) bool {
-		var last Sequence
-		if last, messages, err = decodeChunk(r, bytes.Clone(v)); err != nil {
+		last, read, bad := decodeChunk(r, bytes.Clone(v))
+		if bad != nil {
+			err = bad
 			return false
 		}
-		c := &Chunk{First: messages[0].Sequence, Last: last, Count: len(messages), key: bytes.Clone(k), address: r.key}
-		c = j.inboxes.track(c, false)
-		if last > after {
-			next = c
-			return false
+		c := &Chunk{First: read[0].Sequence, Last: last, Count: len(read), key: bytes.Clone(k), address: r.key}
+		c = j.inboxes.track(c)
+		if last <= after {
+			c.consumed.CompareAndSwap(0, max(1, uint64(j.Durable())))
+			return true
 		}
-		c.consumed.CompareAndSwap(0, max(1, uint64(j.Durable())))
-		return true
+		next, messages = append(next, c), append(messages, read...)
+		size += len(v)
+		return len(messages) < maxChunkMessages && size < maxChunkBytes
 	})
 	return next, messages, errors.Join(scan, err)
 }
@@ -405,7 +382,7 @@ func (j *Journal) DropInbox(r *Record) (chunks []*Chunk, recovered []*Message, e
 	if err := j.adopt(r); err != nil {
 		return nil, nil, err
 	}
-	recovered = j.inboxes.takeRecovered(r.key, 0, 0)
+	recovered = j.inboxes.takeRecovered(r.Address, 0, 0)
 	kr := prefixRange(chunkPrefix(r.Group, r.Address))
 	scan := j.tables.Scan(kr.Low, kr.High, func(k, v []byte) bool {
 		var messages []*Message
@@ -414,7 +391,7 @@ func (j *Journal) DropInbox(r *Record) (chunks []*Chunk, recovered []*Message, e
 			return false
 		}
 		c := &Chunk{First: messages[0].Sequence, Last: last, Count: len(messages), key: bytes.Clone(k), address: r.key}
-		chunks = append(chunks, j.inboxes.track(c, false))
+		chunks = append(chunks, j.inboxes.track(c))
 		return true
 	})
 	return chunks, recovered, errors.Join(scan, err)

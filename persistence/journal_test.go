@@ -33,7 +33,7 @@ func TestAnErrorOfTheLogStopsTheJournal(t *testing.T) {
 	failures := 0
 	for failing := 0; ; failing++ {
 		b := setup(t)
-		b.opts.LogBytes, b.opts.MaterializeBytes = 300<<10, 1<<30 // so that segments follow each other and go
+		b.opts.LogBytes, b.opts.MaterializeBytes, b.opts.OverlayBytes = 300<<10, 1<<30, 1<<30 // so that segments follow each other and go
 		operations, failed := -1, false
 		b.inject(func() bool {
 			if operations >= 0 {
@@ -242,7 +242,7 @@ func TestErrorsOfReads(t *testing.T) {
 			func() error { return b.ScanAll(TimerRange(0), func(Row) bool { return true }) },
 			func() error { return b.Addresses(0, func(functions.Address) bool { return true }) },
 		},
-		"apply": {func() error { return b.Spill(r, b.send("Ada", "two")) }},
+		"apply": {func() error { return b.Spill(Spilling{r, b.send("Ada", "two")}) }},
 	} {
 		f.operation = operation
 		for i, read := range reads {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -50,12 +51,17 @@ func (m *materializer) disarm() {
 func (m *materializer) consider(j *Journal) {
 	j.overlay.mu.RLock()
 	bytes, upTo := j.overlay.active.bytes, j.overlay.active.upTo
+	large := j.overlay.active.memory() >= j.opts.OverlayBytes
+	late := large && j.overlay.frozen != nil
 	j.overlay.mu.RUnlock()
 	full := upTo-m.flushed.Load() >= j.opts.LogBytes
 	if full {
 		j.logFull.Store(true)
 	}
-	if bytes >= j.opts.MaterializeBytes || full {
+	if late {
+		j.overlayFull.Store(true)
+	}
+	if bytes >= j.opts.MaterializeBytes || large || full {
 		m.due.Store(true)
 		j.materializeTask.Wake()
 	}
@@ -75,6 +81,8 @@ func (j *Journal) materializeStep() bool {
 // one batch with the marker, and drops the log that the tables replace.
 func (j *Journal) materialize(final bool) error {
 	if g := j.freeze(); g != nil {
+		j.overlayFull.Store(false) // the next batch looks again
+		j.signalRoom()
 		clock := j.opts.Environment.Clock
 		started := clock.Now()
 		b := &j.materializer.batch
@@ -90,7 +98,7 @@ func (j *Journal) materialize(final bool) error {
 		j.metrics.materializations.Add(1)
 		j.metrics.materializeNanos.Store(int64(clock.Now().Sub(started)))
 	}
-	if m := &j.materializer; final || j.logFull.Load() || m.applied-m.flushed.Load() >= j.opts.LogBytes/2 {
+	if m := &j.materializer; final || j.logFull.Load() || m.applied-m.flushed.Load() >= j.opts.LogBytes/8 {
 		return j.truncate()
 	}
 	return nil
@@ -107,15 +115,16 @@ func (j *Journal) freeze() *generation {
 }
 
 func (j *Journal) fill(b *tables.Batch, g *generation) error {
-	gone, err := j.fillWindows(b)
+	if err := j.adoptWaiting(); err != nil {
+		return err
+	}
+	gone, err := j.fillInboxes(b, g.last)
 	if err != nil {
 		return err
 	}
-	for _, c := range j.inboxes.done(g.last) {
-		b.Delete(c.key)
-		gone = append(gone, c.address)
+	if err := j.fillRecords(b, g, gone.rows); err != nil {
+		return err
 	}
-	j.fillRecords(b, g)
 	if err := j.dropEmpty(b, g, gone); err != nil {
 		return err
 	}
@@ -134,16 +143,65 @@ func (j *Journal) fill(b *tables.Batch, g *generation) error {
 	return nil
 }
 
-// fillWindows makes each address's window what is held for it. That may be
-// ahead of the generation, by messages and by their consumption, which the log
-// has both. It returns the record keys of the windows that went.
-func (j *Journal) fillWindows(b *tables.Batch) (gone []string, err error) {
-	in := &j.inboxes
-	for _, a := range j.unadopted() {
-		if err := j.adopt(NewRecord(a, j.Group(a.ID))); err != nil {
-			return nil, err
+// adoptWaiting adopts the windows of addresses that have got messages beside one
+// that nobody has read yet.
+func (j *Journal) adoptWaiting() error {
+	for _, r := range j.unadopted() {
+		if err := j.adopt(r); err != nil {
+			return fmt.Errorf("persistence: inbox of %s: %w", r.Address, err)
 		}
 	}
+	return nil
+}
+
+func (j *Journal) unadopted() []*Record {
+	in := &j.inboxes
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.stored.any() {
+		return nil
+	}
+	var out []*Record
+	for a := range in.held(j.Durable()) {
+		if r := NewRecord(a, j.Group(a.ID)); in.mayHaveWindow(r) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(x, y *Record) int { return cmp.Compare(x.key, y.key) })
+	return out
+}
+
+// mayHaveWindow reports whether a former run may have left a window that is not
+// adopted.
+func (in *inboxes) mayHaveWindow(r *Record) bool {
+	return in.windows[r.key] == nil && in.stored.maybe(r.Group, r.key)
+}
+
+// leaving is what goes from the inboxes' sections with a marker.
+type leaving struct {
+	rows  map[string]bool // by key
+	inbox map[string]bool // the addresses, by record key
+}
+
+// fillInboxes makes each address's window what is held for it, and removes the
+// chunks that are consumed. Windows may be ahead of the generation, by messages
+// and by their consumption, which the log has both.
+func (j *Journal) fillInboxes(b *tables.Batch, n BatchNumber) (leaving, error) {
+	gone := leaving{rows: map[string]bool{}, inbox: map[string]bool{}}
+	if err := j.fillWindows(b, gone); err != nil {
+		return gone, err
+	}
+	for _, c := range j.inboxes.done(n) {
+		gone.rows[string(c.key)], gone.inbox[c.address] = true, true
+	}
+	for _, key := range slices.Sorted(maps.Keys(gone.rows)) {
+		b.Delete([]byte(key))
+	}
+	return gone, nil
+}
+
+func (j *Journal) fillWindows(b *tables.Batch, gone leaving) error {
+	in := &j.inboxes
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	keep := map[string]bool{}
@@ -151,24 +209,25 @@ func (j *Journal) fillWindows(b *tables.Batch) (gone []string, err error) {
 		r := NewRecord(a, j.Group(a.ID))
 		keep[r.key] = true
 		// A window that nobody adopted has got company since: next time.
-		if w := in.windows[r.key]; w == nil || w.adopted {
+		if !in.mayHaveWindow(r) {
 			in.fillWindow(b, r, sorted(messages))
 		}
 	}
 	for key, w := range in.windows {
-		if !w.adopted || keep[key] {
+		if keep[key] {
+			continue
+		}
+		delete(in.windows, key)
+		if !w.row {
 			continue
 		}
 		kg, a, _, err := cutAddressKey([]byte(key))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		b.Delete(windowKey(kg, a))
-		delete(in.windows, key)
-		gone = append(gone, key)
+		gone.rows[string(windowKey(kg, a))], gone.inbox[key] = true, true
 	}
-	slices.Sort(gone)
-	return gone, nil
+	return nil
 }
 
 func (in *inboxes) fillWindow(b *tables.Batch, r *Record, messages []*Message) {
@@ -187,28 +246,41 @@ func sorted(messages []*Message) []*Message {
 
 // fillRecords writes the records in the order of their keys. An empty one goes,
 // unless its consumed-to is still needed to tell what its chunks mean.
-func (j *Journal) fillRecords(b *tables.Batch, g *generation) {
+func (j *Journal) fillRecords(b *tables.Batch, g *generation, leaving map[string]bool) error {
 	for i := range g.records.sorted() {
 		k, v := g.records.key(i), g.records.value(i)
-		if isEmptyRecord(v) && !j.inboxes.inTables(string(k)) {
-			b.Delete(k)
-		} else {
+		needed := true
+		if isEmptyRecord(v) {
+			var err error
+			if needed, err = j.inTables(string(k), leaving); err != nil {
+				return err
+			}
+		}
+		if needed {
 			b.Set(k, v)
+		} else {
+			b.Delete(k)
 		}
 	}
+	return nil
 }
 
 // dropEmpty removes records that were kept for their messages only.
-func (j *Journal) dropEmpty(b *tables.Batch, g *generation, gone []string) error {
-	for _, key := range gone {
-		if g.records.find(key) >= 0 || j.inboxes.inTables(key) {
+func (j *Journal) dropEmpty(b *tables.Batch, g *generation, gone leaving) error {
+	for _, key := range slices.Sorted(maps.Keys(gone.inbox)) {
+		if g.records.find(key) >= 0 {
 			continue
 		}
 		v, ok, err := j.tables.Get([]byte(key), nil)
 		if err != nil {
 			return err
 		}
-		if ok && isEmptyRecord(v) {
+		if !ok || !isEmptyRecord(v) {
+			continue
+		}
+		if there, err := j.inTables(key, gone.rows); err != nil {
+			return err
+		} else if !there {
 			b.Delete([]byte(key))
 		}
 	}

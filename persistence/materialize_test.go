@@ -42,7 +42,7 @@ func TestWhenToMaterialize(t *testing.T) {
 func TestTheLogIsDroppedAfterTheFlush(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.opts.LogBytes, b.opts.MaterializeBytes = 1<<20, 1<<30
+	b.opts.LogBytes, b.opts.MaterializeBytes, b.opts.OverlayBytes = 1<<20, 1<<30, 1<<30
 	b.start()
 	fill := func(n int) {
 		for i := range n {
@@ -55,10 +55,10 @@ func TestTheLogIsDroppedAfterTheFlush(t *testing.T) {
 		b.must(err)
 		return len(names) - 1 // the witness
 	}
-	fill(20)
+	fill(11)
 	before := segments()
-	b.materialize() // less than half of the bound: not worth a flush
-	if got := segments(); got != before || before < 3 || b.memory.Unsaved() != 1 {
+	b.materialize() // less than an eighth of the bound: not worth a flush
+	if got := segments(); got != before || before < 2 || b.memory.Unsaved() != 1 {
 		t.Errorf("%d of %d segments are left, %d batches not flushed", got, before, b.memory.Unsaved())
 	}
 	fill(40)

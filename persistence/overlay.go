@@ -27,14 +27,19 @@ func (o *overlay) init() {
 // generation is the coalesced content of consecutive batches. Absence is an
 // entry too: what it says hides the tables.
 type generation struct {
-	number  uint32      // grows, and may start over
-	last    BatchNumber // the newest batch in it
-	records recordTable
-	rows    *btree.BTreeG[Row]
-	clears  []KeyRange
-	bytes   int64 // of log payload
-	upTo    int64 // of log payload since the journal was opened, up to last
+	number   uint32      // grows, and may start over
+	last     BatchNumber // the newest batch in it
+	records  recordTable
+	rows     *btree.BTreeG[Row]
+	clears   []KeyRange
+	bytes    int64 // of log payload
+	upTo     int64 // of log payload since the journal was opened, up to last
+	rowBytes int64 // that rows take, about
 }
+
+// rowOverhead is what a row takes beside its key and value: its place in the
+// B-tree, headers, and room for growth.
+const rowOverhead = 112
 
 func newGeneration(number uint32, records recordTable) *generation {
 	less := func(a, b Row) bool { return bytes.Compare(a.Key, b.Key) < 0 }
@@ -71,6 +76,17 @@ func (g *generation) setRecord(key string, value []byte) {
 // at returns the entry at a place, if that is in this generation.
 func (g *generation) at(place uint64) (int, bool) {
 	return int(uint32(place)), uint32(place>>32) == g.number //nolint:gosec // its two halves
+}
+
+// memory is about how many bytes the generation takes.
+func (g *generation) memory() int64 { return g.rowBytes + int64(g.records.memory()) }
+
+func (g *generation) setRow(r Row) {
+	old, replaced := g.rows.Set(r)
+	g.rowBytes += int64(len(r.Value) - len(old.Value))
+	if !replaced {
+		g.rowBytes += int64(rowOverhead + len(r.Key))
+	}
 }
 
 // record returns a copy of what the overlay says of a record.

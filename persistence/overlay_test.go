@@ -20,7 +20,7 @@ func layers(t testing.TB) (j *Journal, memory *tables.Memory) {
 	memory = tables.NewMemory(false)
 	j = &Journal{tables: memory}
 	j.opts.KeyGroups = 4
-	j.inboxes.init()
+	j.inboxes.init(DefaultKeyGroups)
 	j.overlay.init()
 	j.overlay.freeze()
 	return j, memory

@@ -173,7 +173,7 @@ func (t *recordTable) byGroup() [][]uint32 {
 // memory is about how many bytes the table takes.
 func (t *recordTable) memory() int {
 	const entryBytes = 32 // with its place in the index
-	return len(t.entries)*entryBytes + len(t.arena.chunks)*arenaChunk
+	return len(t.entries)*entryBytes + t.arena.size()
 }
 
 // reset empties the table for its next use.
@@ -212,6 +212,9 @@ func (a *arena) add(b []byte) span {
 	a.used += len(b)
 	return s
 }
+
+// size is how many bytes are in use, about.
+func (a *arena) size() int { return a.now*arenaChunk + a.used }
 
 // reset keeps the memory, but for chunks of odd sizes.
 func (a *arena) reset() {

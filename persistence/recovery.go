@@ -2,7 +2,6 @@ package persistence
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -21,6 +20,10 @@ func (j *Journal) recover(dir string) error {
 		if m, err = decodeMarker(v); err != nil {
 			return err
 		}
+	} else if empty, err := j.tablesEmpty(); err != nil {
+		return err
+	} else if empty {
+		j.inboxes.stored.noneStored()
 	}
 	after := m.batch
 	j.recovered = m.highest
@@ -30,13 +33,17 @@ func (j *Journal) recover(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := j.scanInboxes(); err != nil {
-		return err
-	}
-	for _, list := range j.inboxes.recovered {
-		j.inboxes.waiting = append(j.inboxes.waiting, list...)
-	}
+	j.inboxes.replayed()
 	return j.loadSpecs()
+}
+
+func (j *Journal) tablesEmpty() (bool, error) {
+	empty := true
+	err := j.tables.Scan(nil, nil, func(_, _ []byte) bool {
+		empty = false
+		return false
+	})
+	return empty, err
 }
 
 // replay applies one batch of the log to the overlay.
@@ -66,7 +73,7 @@ func (j *Journal) replay(number uint64, payload []byte) error {
 }
 
 func (j *Journal) replayRow(r Row) {
-	j.overlay.active.rows.Set(r)
+	j.overlay.active.setRow(r)
 	if len(r.Key) > 3 && r.Key[2] == sectionEgress && !r.Delete {
 		s := uint64(TailSequence(r.Key))
 		j.egressSequence.Store(max(j.egressSequence.Load(), s))
@@ -89,7 +96,7 @@ func (j *Journal) replayRecord(a functions.Address, value []byte) error {
 	}
 	j.overlay.active.setRecord(r.key, value)
 	if consumed > 0 {
-		j.inboxes.takeRecovered(r.key, 0, consumed)
+		j.inboxes.replayConsumed(a, consumed)
 	}
 	return nil
 }
@@ -105,61 +112,43 @@ func (j *Journal) consumedTo(r *Record) (Sequence, error) {
 }
 
 func (j *Journal) replayMessage(m *Message) error {
-	key := string(recordKey(j.Group(m.Target.ID), m.Target))
-	j.inboxes.recovered[key] = append(j.inboxes.recovered[key], m)
-	list := j.inboxes.recovered[key]
+	in := &j.inboxes
+	list, known := in.recovered[m.Target]
+	if !known {
+		in.order = append(in.order, m.Target)
+	}
+	list = append(list, m)
 	// The log has a batch's messages by sender.
 	for i := len(list) - 1; i > 0 && list[i-1].Sequence > list[i].Sequence; i-- {
 		list[i-1], list[i] = list[i], list[i-1]
 	}
+	in.recovered[m.Target] = list
 	return nil
 }
 
-// scanInboxes notes the windows and chunks in the tables, and forgets recovered
-// messages that are in a chunk.
-func (j *Journal) scanInboxes() error {
-	for g := range j.opts.KeyGroups {
-		r := prefixRange(groupKey(KeyGroup(g), sectionInbox))
-		var inner error
-		err := j.tables.Scan(r.Low, r.High, func(k, v []byte) bool {
-			inner = j.scanInbox(k, v)
-			return inner == nil
-		})
-		if err = cmp.Or(inner, err); err != nil {
-			return err
+// replayConsumed forgets what the replay has seen consumed. The address keeps its
+// place, so that order names it once.
+func (in *inboxes) replayConsumed(a functions.Address, consumed Sequence) {
+	list := in.recovered[a]
+	n := 0
+	for n < len(list) && list[n].Sequence <= consumed {
+		n++
+	}
+	if n > 0 {
+		in.recovered[a] = slices.Delete(list, 0, n)
+	}
+}
+
+// replayed ends the replay: what it has left waits.
+func (in *inboxes) replayed() {
+	kept := in.order[:0]
+	for _, a := range in.order {
+		if len(in.recovered[a]) == 0 {
+			delete(in.recovered, a)
+			continue
 		}
+		kept = append(kept, a)
+		in.waiting = append(in.waiting, in.recovered[a]...)
 	}
-	return nil
-}
-
-func (j *Journal) scanInbox(k, v []byte) error {
-	g, a, rest, err := cutAddressKey(k)
-	if err != nil {
-		return err
-	}
-	d := decoder{b: v}
-	if err := d.version(chunkVersion, errChunk); err != nil {
-		return fmt.Errorf("%w of %s", err, a)
-	}
-	last := Sequence(d.uvarint())
-	key := string(recordKey(g, a))
-	switch {
-	case len(rest) == 1 && rest[0] == inboxWindow:
-		j.inboxes.windows[key] = &window{}
-		j.inboxes.unread++
-		return nil
-	case len(rest) != 1+8 || rest[0] != inboxChunk || d.bad:
-		return fmt.Errorf("%w at %x", errChunk, k)
-	}
-	j.inboxes.chunks[key]++
-	list := j.inboxes.recovered[key]
-	if len(list) == 0 {
-		return nil
-	}
-	first := TailSequence(k)
-	list = slices.DeleteFunc(list, func(m *Message) bool { return m.Sequence >= first && m.Sequence <= last })
-	if j.inboxes.recovered[key] = list; len(list) == 0 {
-		delete(j.inboxes.recovered, key)
-	}
-	return nil
+	in.order = kept
 }

@@ -57,9 +57,8 @@ func TestRecovery(t *testing.T) {
 		if l.Consumed != 1 || l.Nudge != 5 || len(l.Cells) != 1 || string(l.Cells[0].Value) != "state" {
 			t.Errorf("%s: the record is %+v", name, l)
 		}
-		waiting, err := b.Waiting()
-		if err != nil || len(waiting) != 1 || waiting[0] != (Waiting{greeter.At("Ada"), b.Group("Ada")}) {
-			t.Errorf("%s: %+v waits, %v", name, waiting, err)
+		if waiting := b.waiting(); len(waiting) != 1 || waiting[0] != greeter.At("Ada") {
+			t.Errorf("%s: %v waits", name, waiting)
 		}
 		if got := b.inbox(b.record("Ada")); len(got) != 1 || messageText(got[0]) != `2 example/greeter/Ada io.statefun.types/string "two"` {
 			t.Errorf("%s: the inbox has %v", name, values(got))
@@ -151,7 +150,7 @@ func TestALogThatEndsBelowTheMarkerIsDamaged(t *testing.T) {
 func TestTablesBehindTheLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.opts.LogBytes, b.opts.MaterializeBytes = 1<<20, 1<<30
+	b.opts.LogBytes, b.opts.MaterializeBytes, b.opts.OverlayBytes = 1<<20, 1<<30, 1<<30
 	b.start()
 	for i := range 10 {
 		b.put(fmt.Sprint(i), "")
@@ -198,7 +197,6 @@ func TestALogThatWasCutIsDamaged(t *testing.T) {
 // opened, and says what it is.
 func TestWhatCannotBeReadIsNotOpened(t *testing.T) {
 	t.Parallel()
-	ada := NewRecord(greeter.At("Ada"), 0)
 	newer := func(b []byte) []byte {
 		b[0] = 2
 		return b
@@ -210,11 +208,6 @@ func TestWhatCannotBeReadIsNotOpened(t *testing.T) {
 		"newer marker":     {markerKey, newer(exampleMarker().encode()), "marker in the tables: version 2, this program knows 1"},
 		"short marker":     {markerKey, exampleMarker().encode()[:24], "malformed marker in the tables: 01"},
 		"empty marker":     {markerKey, nil, "malformed marker in the tables"},
-		"newer chunk":      {chunkKey(0, ada.Address, 1), newer(exampleChunk()), "malformed inbox chunk: version 2, this program knows 1 of example/greeter/Ada"},
-		"empty chunk":      {chunkKey(0, ada.Address, 1), nil, "malformed inbox chunk of example/greeter/Ada"},
-		"newer window":     {windowKey(0, ada.Address), newer(exampleChunk()), "malformed inbox chunk: version 2, this program knows 1 of example/greeter/Ada"},
-		"strange inbox":    {append(windowKey(0, ada.Address), 0), exampleChunk(), "malformed inbox chunk at "},
-		"no address":       {groupKey(1, sectionInbox), exampleChunk(), "key ends early"},
 		"newer state":      {specKey(7), newer(encodeSpec(exampleSpec())), "malformed state declaration: version 2, this program knows 1"},
 		"strange state":    {MetaKey("state/"), encodeSpec(exampleSpec()), "malformed state declaration: key ffff6d73746174652f"},
 		"truncated states": {specKey(7), encodeSpec(exampleSpec())[:9], "malformed state declaration: key ffff6d73746174652f00000007"},
@@ -226,6 +219,34 @@ func TestWhatCannotBeReadIsNotOpened(t *testing.T) {
 		if err := b.open(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, expected %q", name, err, test.want)
 		}
+	}
+}
+
+// Waiting messages are looked at after the journal was opened.
+func TestWaitingMessagesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	ada := NewRecord(greeter.At("Ada"), 0)
+	newer := exampleChunk()
+	newer[0] = 2
+	for name, test := range map[string]struct {
+		key, value []byte
+		want       string
+	}{
+		"newer chunk":   {chunkKey(0, ada.Address, 1), newer, "malformed inbox chunk: version 2, this program knows 1 of example/greeter/Ada"},
+		"empty chunk":   {chunkKey(0, ada.Address, 1), nil, "malformed inbox chunk of example/greeter/Ada"},
+		"newer window":  {windowKey(0, ada.Address), newer, "malformed inbox chunk: version 2, this program knows 1 of example/greeter/Ada"},
+		"strange inbox": {append(windowKey(0, ada.Address), 0), exampleChunk(), "malformed inbox chunk at "},
+		"no address":    {groupKey(0, sectionInbox), exampleChunk(), "key ends early"},
+	} {
+		b := setup(t)
+		var batch tables.Batch
+		batch.Set(test.key, test.value)
+		b.must(b.memory.Apply(&batch))
+		b.start()
+		if _, _, err := b.Stored(0, nil); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, expected %q", name, err, test.want)
+		}
+		b.must(b.Abort())
 	}
 }
 

@@ -187,8 +187,8 @@ func (s *simulation) settle() {
 			s.fail("%d messages for %s never came, the first is %s", len(messages), a, messages[0].text)
 		}
 	}
-	if s.refused || s.logFull.Load() {
-		s.fail("appends wait: refused %t, the log is full %t", s.refused, s.logFull.Load())
+	if s.refused || s.logFull.Load() || s.overlayFull.Load() {
+		s.fail("appends wait: refused %t, the log is full %t, the overlay %t", s.refused, s.logFull.Load(), s.overlayFull.Load())
 	}
 	if len(s.pending) > 0 || s.acknowledged != s.batch || s.Durable() != s.batch {
 		s.fail("batch %d is acknowledged, %d durable, %d appended, %d egress records were not released", s.acknowledged, s.Durable(), s.batch, len(s.pending))
@@ -209,7 +209,7 @@ func (s *simulation) idle() bool {
 			return false
 		}
 	}
-	return len(s.grains)+len(s.resume) == 0
+	return len(s.grains)+len(s.resume)+len(s.groups) == 0
 }
 
 // empty removes all that is left. Then the tables have nothing any more, and the
@@ -244,7 +244,7 @@ func (s *simulation) empty() {
 		return true
 	}))
 	in := &s.inboxes
-	if held := in.held(s.Durable()); len(left)+len(held)+len(in.windows)+len(in.chunks)+len(in.tracked)+len(in.recovered)+in.unread > 0 {
-		s.fail("the tables have %v, the inboxes hold %v, windows %v, chunks %v, tracked %v, recovered %v", left, held, in.windows, in.chunks, in.tracked, in.recovered)
+	if held := in.held(s.Durable()); len(left)+len(held)+len(in.windows)+len(in.tracked)+len(in.recovered) > 0 {
+		s.fail("the tables have %v, the inboxes hold %v, windows %v, tracked %v, recovered %v", left, held, in.windows, in.tracked, in.recovered)
 	}
 }

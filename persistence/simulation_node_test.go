@@ -206,6 +206,16 @@ func (s *simulation) resumeNext() {
 	if len(s.resume) > 0 {
 		s.activate(s.resume[0])
 		s.resume = s.resume[1:]
+		return
+	}
+	if len(s.groups) == 0 {
+		return
+	}
+	found, next, err := s.Stored(s.groups[0], s.from)
+	s.must(err)
+	s.note("%v have messages stored in group %d, more %t", found, s.groups[0], next != nil)
+	if s.resume, s.from = found, next; next == nil {
+		s.groups = s.groups[1:]
 	}
 }
 
@@ -341,7 +351,7 @@ func (s *simulation) spill(g *simulatedGrain) bool {
 		defer func() { s.current = "" }()
 	}
 	g.status = spilled
-	s.must(s.Spill(g.record, slices.Clone(g.tail[:g.spillable])))
+	s.must(s.Spill(Spilling{g.record, slices.Clone(g.tail[:g.spillable])}))
 	return true
 }
 
@@ -437,7 +447,7 @@ func (s *simulation) touch(a functions.Address) {
 // purge consumes all that waits for an address, unread, and clears its state.
 func (s *simulation) purge(a functions.Address) bool {
 	g := s.activate(a)
-	if g.status != ready || s.logFull.Load() {
+	if g.status != ready || s.logFull.Load() || s.overlayFull.Load() {
 		return false
 	}
 	chunks, recovered, err := s.DropInbox(g.record)

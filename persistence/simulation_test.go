@@ -49,6 +49,8 @@ type simulation struct {
 	workers    []*simulatedWorker
 	grains     map[functions.Address]*simulatedGrain
 	resume     []functions.Address
+	groups     []KeyGroup                   // not searched for stored messages yet
+	from       []byte                       // in the first of them
 	hot        functions.Address            // gets most messages, and is slow
 	generation map[functions.Address]uint64 // of the entries, never used twice
 	first      map[functions.Address]uint64 // position that was not cleared, of the generation
@@ -229,6 +231,7 @@ func (s *simulation) reopen() {
 		Stopped: func(err error) { s.fail("the journal has stopped: %v", err) },
 	}
 	s.opts.MaterializeBytes = s.opts.LogBytes / int64(1+s.rng.IntN(8))
+	s.opts.OverlayBytes = 1 << (11 + s.rng.IntN(10))
 	s.openTables()
 	j, err := Open(s.opts)
 	if err != nil {
@@ -267,19 +270,10 @@ func (s *simulation) recovered() {
 	for range s.opts.Workers {
 		s.workers = append(s.workers, &simulatedWorker{sequence: s.Recovered()})
 	}
-	waiting, err := s.Waiting()
-	s.must(err)
-	found := map[functions.Address]bool{}
-	for _, w := range waiting {
-		found[w.Address] = true
-		s.resume = append(s.resume, w.Address)
-		if w.Group != s.Group(w.Address.ID) {
-			s.fail("%s waits in group %d", w.Address, w.Group)
-		}
-	}
-	for a, messages := range s.world.inbox {
-		if len(messages) > 0 && !found[a] {
-			s.fail("%d messages for %s are gone, among them %s", len(messages), a, messages[0].text)
+	s.resume, s.groups, s.from = s.RecoveredInboxes(), nil, nil
+	for g := range s.opts.KeyGroups {
+		if s.MayStore(KeyGroup(g)) {
+			s.groups = append(s.groups, KeyGroup(g))
 		}
 	}
 	s.Start()

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/collector"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
 )
@@ -95,7 +96,7 @@ messaging each other exactly once.
 		RunE:          needsSubcommand,
 	}
 	measure := bench.Command(c, p.StartBench)
-	measure.PersistentPreRun = func(*cobra.Command, []string) { tuneCollector() }
+	measure.PersistentPreRun = func(*cobra.Command, []string) { collector.Tune() }
 	root.AddCommand(runCommand(c, p), measure, versionCommand(c))
 	root.AddCommand(clientCommands(c, p)...)
 	return root

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/statefun-go/statefun/cmd/statefun/commands/collector"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
 )
@@ -82,7 +83,7 @@ func newLogger(to io.Writer, level, format string) (*slog.Logger, error) {
 }
 
 func (r *runner) run(ctx context.Context, logger *slog.Logger) error {
-	tuneCollector()
+	collector.Tune()
 	r.console.Printf("starting\n") // recovery may take a moment
 	node, err := r.program.Start(ctx, logger)
 	if err != nil {

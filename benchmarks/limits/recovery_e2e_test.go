@@ -1,0 +1,88 @@
+//go:build e2e
+
+package limits
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/statefun-go/statefun"
+)
+
+// A node with a million addresses of state and a million messages that wait is
+// killed with -9. From the start of the next process to its first handled
+// message a second passes at most.
+func TestRecovery(t *testing.T) {
+	for name, addresses := range map[string]int{"for a thousand addresses": 1000, "for all addresses": 1_000_000} {
+		t.Run(name, func(t *testing.T) {
+			k := task{Role: "fill", Dir: t.TempDir(), Messages: scaled(t, 1_000_000)}
+			k.Addresses = min(addresses, k.Messages)
+			p := launch(t, k)
+			p.hears("filled")
+			p.kill()
+			k.Role = "recover"
+			p = launch(t, k)
+			took := p.hears("first").Sub(p.began)
+			p.hears("drained")
+			t.Logf("first message after %v", took)
+			if took > time.Second {
+				t.Errorf("the first message was handled after %v, want a second at most", took)
+			}
+			p.ends()
+		})
+	}
+}
+
+// A new node answers within 100 ms.
+func TestCleanStart(t *testing.T) {
+	best := time.Hour
+	for range 5 {
+		p := launch(t, task{Role: "empty", Dir: t.TempDir(), Messages: 4, Addresses: 1})
+		best = min(best, p.hears("started").Sub(p.began))
+		p.ends()
+	}
+	t.Logf("best of five: %v", best)
+	if best > 100*time.Millisecond {
+		t.Errorf("a clean start took %v, want 100 ms at most", best)
+	}
+}
+
+func fillRole(c *child) {
+	d := newDrain(c.Messages)
+	c.start(statefun.Config{FirstBackoff: 50 * time.Millisecond, LastBackoff: time.Second}, d.function())
+	d.open.Store(true)
+	c.send(drainType, c.Messages, c.Messages)
+	c.settle()
+	d.open.Store(false)
+	c.say("state", float64(d.handled.Load()))
+	c.say("rss", rss("VmRSS"))
+	c.send(drainType, c.Messages, c.Addresses)
+	c.say("rss", rss("VmRSS"))
+	c.say("log bytes", float64(c.node.Metrics().Journal.LogBytes))
+	c.say("filled", float64(c.Messages))
+	select {}
+}
+
+func recoverRole(c *child) {
+	if path := os.Getenv("STATEFUN_LIMITS_CPU"); path != "" {
+		defer cpuProfile(path)()
+	}
+	d := newDrain(c.Messages)
+	d.open.Store(true)
+	go func() {
+		<-d.first
+		c.say("first", time.Since(c.began).Seconds())
+	}()
+	c.start(statefun.Config{}, d.function())
+	c.say("started", time.Since(c.began).Seconds())
+	for d.handled.Load() < int64(c.Messages/senders*senders) && c.Role == "recover" {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // an observer
+	}
+	c.say("drained", time.Since(c.began).Seconds())
+	c.settle()
+	if wrong := d.wrong.Load(); wrong > 0 {
+		c.fail("%d messages were out of order", wrong)
+	}
+	c.stop()
+}
