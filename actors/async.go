@@ -47,7 +47,7 @@ func decodeAsync(b []byte) (name string, metadata functions.Message, err error) 
 	if k <= 0 || n > uint64(len(rest)) {
 		return "", metadata, fmt.Errorf("actors: asynchronous work is malformed: %x", b)
 	}
-	m, _, err := persistence.DecodeMessage(rest[n:])
+	m, _, err := persistence.DecodeMessage(rest[n:], nil)
 	if err != nil {
 		return "", metadata, err
 	}

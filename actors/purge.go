@@ -127,7 +127,7 @@ func (e *Engine) timersOf(a functions.Address) ([]*timer, error) {
 	var out []*timer
 	var inner error
 	err := e.journal.ScanAll(persistence.TimerRange(e.journal.Group(a.ID)), func(row persistence.Row) bool {
-		t, err := decodeTimer(row)
+		t, err := decodeTimer(row, nil)
 		if err != nil {
 			inner = err
 			return false

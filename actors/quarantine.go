@@ -120,7 +120,7 @@ func decodeQuarantined(row persistence.Row) (Quarantined, error) {
 	if len(row.Value) == 0 || row.Value[0] != 1 {
 		return Quarantined{}, fmt.Errorf("actors: quarantined message of unknown version at %x", row.Key)
 	}
-	m, rest, err := persistence.DecodeMessage(row.Value[1:])
+	m, rest, err := persistence.DecodeMessage(row.Value[1:], nil)
 	if err != nil {
 		return Quarantined{}, err
 	}

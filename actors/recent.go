@@ -34,7 +34,8 @@ func newRecent() *recent {
 	return &recent{rows: btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})}
 }
 
-// add takes rows of a transaction that has been staged.
+// add takes rows of a transaction that has been staged. Timers are left out: they
+// are read when they are durable, and only then.
 func (r *recent) add(rows []persistence.Row) {
 	if len(rows) == 0 {
 		return
@@ -42,6 +43,9 @@ func (r *recent) add(rows []persistence.Row) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, row := range rows {
+		if persistence.IsTimerKey(row.Key) {
+			continue
+		}
 		r.version++
 		rr := recentRow{row, r.version}
 		r.rows.Set(rr)

@@ -66,7 +66,7 @@ func (e *Engine) busy(ctx context.Context) (bool, error) {
 	for _, q := range e.queues.byName {
 		busy = busy || !q.drained()
 	}
-	return busy || e.journal.Durable()+1 < e.journal.Open(), nil
+	return busy || !e.journal.Settled(), nil
 }
 
 // busy reports whether anything but timers and back-offs is under way.

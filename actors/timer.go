@@ -31,12 +31,13 @@ func (t *timer) key() []byte { return persistence.TimerKey(t.group, t.due, t.seq
 const timerVersion = 1
 
 func (t *timer) row() persistence.Row {
-	v := binary.AppendUvarint([]byte{timerVersion}, uint64(len(t.token)))
+	v := append(make([]byte, 0, 32+len(t.token)+t.message.Size()), timerVersion)
+	v = binary.AppendUvarint(v, uint64(len(t.token)))
 	v = append(v, t.token...)
 	return persistence.Row{Key: t.key(), Value: persistence.AppendMessage(v, t.message)}
 }
 
-func decodeTimer(row persistence.Row) (*timer, error) {
+func decodeTimer(row persistence.Row, names *persistence.TypeNames) (*timer, error) {
 	g, due, s, err := persistence.CutTimerKey(row.Key)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func decodeTimer(row persistence.Row) (*timer, error) {
 		return nil, fmt.Errorf("actors: timer %x is malformed", row.Key)
 	}
 	t.token = string(rest[:n])
-	t.message, _, err = persistence.DecodeMessage(rest[n:])
+	t.message, _, err = persistence.DecodeMessage(rest[n:], names)
 	return t, err
 }
 
@@ -346,8 +347,9 @@ func (e *Engine) readTimers(r persistence.KeyRange) (read []*timer, complete boo
 		r.Low = next
 		rows, next, err = e.journal.Scan(r, nearTimers)
 	}
+	var names persistence.TypeNames
 	for _, row := range rows {
-		t, err := decodeTimer(row)
+		t, err := decodeTimer(row, &names)
 		if err != nil {
 			return nil, false, err
 		}

@@ -185,6 +185,12 @@ func (s *Shard) deliver(n int) {
 	}
 }
 
+func (s *Shard) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.part.empty()
+}
+
 func (s *Shard) place(tx *Transaction) {
 	p := s.part
 	if tx.Record != nil {

@@ -144,10 +144,10 @@ func (j *Journal) finish(b *batch) error {
 	}
 	j.show(b)
 	j.durable.Store(uint64(b.number))
-	j.inboxes.prune(b.number)
 	j.metrics.syncNanos.Store(int64(j.opts.Environment.Clock.Now().Sub(j.commit.sealed)))
 	j.release(b)
 	j.opts.Synced(b.number)
+	j.inboxes.prune(b.number)
 	j.recycle(b)
 	j.materializer.consider(j)
 	return nil

@@ -3,13 +3,31 @@ package persistence
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/statefun-go/statefun/functions"
 )
 
 // decoder reads primitive values; once something was malformed it is bad and
 // reads zeros.
 type decoder struct {
-	b   []byte
-	bad bool
+	b     []byte
+	bad   bool
+	names *TypeNames // nil: each name gets a string of its own
+}
+
+// TypeNames remembers the type names that were read last: most repeat, and then
+// need no memory of their own. The zero TypeNames is ready for use.
+type TypeNames [4]functions.TypeName
+
+func (t *TypeNames) of(b []byte) functions.TypeName {
+	for _, name := range t {
+		if string(b) == string(name) {
+			return name
+		}
+	}
+	copy(t[1:], t[:])
+	t[0] = functions.TypeName(b)
+	return t[0]
 }
 
 func (d *decoder) fail() {
@@ -67,3 +85,11 @@ func (d *decoder) bytes() []byte {
 }
 
 func (d *decoder) string() string { return string(d.bytes()) }
+
+func (d *decoder) typeName() functions.TypeName {
+	b := d.bytes()
+	if d.names == nil {
+		return functions.TypeName(b)
+	}
+	return d.names.of(b)
+}

@@ -155,7 +155,7 @@ func TestGoldenBytesAreRead(t *testing.T) {
 					` 301 example/greeter/Ada io.statefun.types/string ""`, err
 		},
 		"message": func(b []byte) (got, want any, err error) {
-			m, rest, err := DecodeMessage(b)
+			m, rest, err := DecodeMessage(b, nil)
 			if err != nil || len(rest) > 0 {
 				return rest, nil, err
 			}

@@ -101,12 +101,12 @@ func FuzzChunk(f *testing.F) {
 func FuzzMessage(f *testing.F) {
 	seedGolden(f, "message")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, rest, err := DecodeMessage(b)
+		m, rest, err := DecodeMessage(b, nil)
 		if err != nil {
 			return
 		}
 		encoded := append(AppendMessage(nil, m), rest...)
-		m2, rest2, err := DecodeMessage(encoded)
+		m2, rest2, err := DecodeMessage(encoded, &TypeNames{})
 		if err != nil || !reflect.DeepEqual(m2, m) || !bytes.Equal(rest2, rest) || len(encoded) > len(b) {
 			t.Fatalf("%x became %x, %v", b, encoded, err)
 		}

@@ -243,7 +243,7 @@ func encodeChunk(messages []*Message) []byte {
 }
 
 func decodeChunk(target *Record, b []byte) (last Sequence, messages []*Message, err error) {
-	d := decoder{b: b}
+	d := decoder{b: b, names: &TypeNames{}}
 	if err := d.version(chunkVersion, errChunk); err != nil {
 		return 0, nil, err
 	}

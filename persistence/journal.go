@@ -190,6 +190,16 @@ func (j *Journal) Durable() BatchNumber { return BatchNumber(j.durable.Load()) }
 // Open is the number of a batch that is not older than anything appended so far.
 func (j *Journal) Open() BatchNumber { return BatchNumber(j.commit.open.Load()) }
 
+// Settled reports whether everything that was appended is durable.
+func (j *Journal) Settled() bool {
+	for _, s := range j.shards {
+		if !s.empty() {
+			return false
+		}
+	}
+	return j.Durable()+1 == j.Open()
+}
+
 // Recovered is the highest sequence that was given out before the journal was
 // opened.
 func (j *Journal) Recovered() Sequence { return j.recovered }

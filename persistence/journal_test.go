@@ -381,3 +381,25 @@ func TestMakeDirs(t *testing.T) {
 		t.Errorf("after a crash: %v", err)
 	}
 }
+
+// A journal is settled only when the open batch is empty, not when nobody has
+// sealed it yet.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	if !b.Settled() {
+		t.Error("a journal without transactions is not settled")
+	}
+	b.append(&Transaction{Record: b.record("Ada"), Nudge: 1})
+	for steps := 0; b.Durable() == 0; steps++ {
+		if b.Settled() {
+			t.Fatalf("settled after %d steps, with nothing durable", steps)
+		}
+		b.sim.Step()
+	}
+	b.settle()
+	if !b.Settled() {
+		t.Error("not settled when all is durable")
+	}
+	b.must(b.Close())
+}

@@ -159,12 +159,15 @@ func TimerKey(g KeyGroup, due int64, s Sequence) []byte {
 
 // CutTimerKey takes a timer's key apart.
 func CutTimerKey(k []byte) (g KeyGroup, due int64, s Sequence, err error) {
-	if len(k) != 3+16 || k[2] != sectionTimer {
+	if !IsTimerKey(k) {
 		return 0, 0, 0, fmt.Errorf("persistence: not the key of a timer: %x", k)
 	}
 	return KeyGroup(binary.BigEndian.Uint16(k)), int64(binary.BigEndian.Uint64(k[3:])),
 		Sequence(binary.BigEndian.Uint64(k[11:])), nil
 }
+
+// IsTimerKey reports whether a key is a timer's.
+func IsTimerKey(k []byte) bool { return len(k) == 3+16 && k[2] == sectionTimer }
 
 // TimerRange holds all timers of a key group.
 func TimerRange(g KeyGroup) KeyRange { return prefixRange(groupKey(g, sectionTimer)) }

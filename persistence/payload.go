@@ -234,11 +234,11 @@ func AppendMessage(b []byte, m *Message) []byte {
 }
 
 // DecodeMessage reads what AppendMessage wrote and returns what follows it. The
-// message's value aliases b.
-func DecodeMessage(b []byte) (*Message, []byte, error) {
-	d := decoder{b: b}
+// message's value aliases b. names may be nil.
+func DecodeMessage(b []byte, names *TypeNames) (*Message, []byte, error) {
+	d := decoder{b: b, names: names}
 	m := &Message{}
-	m.Target.Type, m.Target.ID = functions.TypeName(d.string()), d.string()
+	m.Target.Type, m.Target.ID = d.typeName(), d.string()
 	d.body(m)
 	if d.bad {
 		return nil, nil, ErrPayload
@@ -255,8 +255,8 @@ func appendBody(b []byte, m *Message) []byte {
 }
 
 func (d *decoder) body(m *Message) {
-	m.Caller.Type, m.Caller.ID = functions.TypeName(d.string()), d.string()
-	m.Type, m.Value = functions.TypeName(d.string()), d.bytes()
+	m.Caller.Type, m.Caller.ID = d.typeName(), d.string()
+	m.Type, m.Value = d.typeName(), d.bytes()
 }
 
 const egressVersion = 1
