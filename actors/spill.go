@@ -1,21 +1,17 @@
 package actors
 
-import (
-	"math/bits"
-
-	"github.com/statefun-go/statefun/persistence"
-)
+import "github.com/statefun-go/statefun/persistence"
 
 // heldBudget is what the messages that wait with all grains of a node take in
 // memory before the windows of their inboxes shrink.
-const heldBudget = 64 << 20
+const heldBudget = 32 << 20
 
-// window is what the inbox of one of the worker's grains may hold now. At each
-// doubling of what all hold it shrinks to a quarter.
+// window is what the inbox of one of the worker's grains may hold now. It shrinks
+// to a quarter for each time that what all hold exceeds the budget.
 func (w *worker) window() window {
 	o := w.engine.opts.window
 	if n := w.heldBytes / (heldBudget / int64(len(w.engine.workers))); n > 0 {
-		shift := 2 * bits.Len64(uint64(n))
+		shift := 2 * min(n, 16)
 		o.messages, o.bytes = max(1, o.messages>>shift), max(1, o.bytes>>shift)
 	}
 	return o

@@ -164,6 +164,12 @@ const (
 	maxChunkBytes    = 256 << 10
 )
 
+// Smaller chunks are read together up to here.
+const (
+	readMessages = 64
+	readBytes    = 64 << 10
+)
+
 func (in *inboxes) mark(r *Record) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -338,7 +344,7 @@ func (j *Journal) adopt(r *Record) error {
 func compareSequence(m *Message, s Sequence) int { return cmp.Compare(m.Sequence, s) }
 
 // nextChunks finds the first chunks that have messages after a sequence, as many
-// as make a full one. Chunks without any were consumed before a crash and are left
+// as are worth it. Chunks without any were consumed before a crash and are left
 // to the materializer.
 func (j *Journal) nextChunks(r *Record, after Sequence, first bool) (next []*Chunk, messages []*Message, err error) {
 	prefix := chunkPrefix(r.Group, r.Address)
@@ -361,7 +367,7 @@ func (j *Journal) nextChunks(r *Record, after Sequence, first bool) (next []*Chu
 		}
 		next, messages = append(next, c), append(messages, read...)
 		size += len(v)
-		return len(messages) < maxChunkMessages && size < maxChunkBytes
+		return len(messages) < readMessages && size < readBytes
 	})
 	return next, messages, errors.Join(scan, err)
 }

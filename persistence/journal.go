@@ -39,7 +39,7 @@ type Options struct {
 	OverlayBytes int64
 	// MaterializeEvery begins one when less has come together. Defaults to 5 s.
 	MaterializeEvery time.Duration
-	// CacheBytes is the tables' block cache. Defaults to 128 MiB.
+	// CacheBytes is the tables' block cache. Defaults to 96 MiB.
 	CacheBytes int64
 
 	// Tables replaces Pebble, for simulation.
@@ -69,7 +69,7 @@ func (o *Options) setDefaults() {
 	o.MaterializeBytes = cmp.Or(o.MaterializeBytes, o.LogBytes/2)
 	o.OverlayBytes = cmp.Or(o.OverlayBytes, 3*o.LogBytes/8)
 	o.MaterializeEvery = cmp.Or(o.MaterializeEvery, 5*time.Second)
-	o.CacheBytes = cmp.Or(o.CacheBytes, 128<<20)
+	o.CacheBytes = cmp.Or(o.CacheBytes, 96<<20)
 	if o.Room == nil {
 		o.Room = func() {}
 	}

@@ -78,10 +78,7 @@ func backlogRole(c *child) {
 	c.start(statefun.Config{FirstBackoff: 50 * time.Millisecond, LastBackoff: time.Second}, d.function())
 	began := time.Now()
 	c.send(drainType, c.Messages, c.Addresses)
-	sent := time.Since(began).Seconds()
-	c.say("sent", sent)
-	c.say("sent per second", float64(c.Messages)/sent)
-	c.say("rss", rss("VmRSS"))
+	c.stage("sent", began)
 	c.say("held", float64(c.node.Metrics().Held))
 	c.say("waiting on disk bytes", float64(c.node.Metrics().Journal.Tables.DiskBytes))
 	d.open.Store(true)
@@ -89,9 +86,7 @@ func backlogRole(c *child) {
 	for want := int64(c.Messages / senders * senders); d.handled.Load() < want; {
 		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // an observer
 	}
-	drained := time.Since(began).Seconds()
-	c.say("drained", drained)
-	c.say("drained per second", float64(c.Messages)/drained)
+	c.stage("drained", began)
 	c.settle()
 	if wrong := d.wrong.Load(); wrong > 0 {
 		c.fail("%d messages were out of order", wrong)

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/statefun-go/statefun"
@@ -26,8 +27,27 @@ type child struct {
 	task
 	began time.Time
 	node  *statefun.Node
+	cpu   float64 // at the end of the last stage
 
 	mu sync.Mutex
+}
+
+// stage tells how long a part took, on the clock and on all processors, and what
+// the process has in memory.
+func (c *child) stage(name string, began time.Time) {
+	c.say(name, time.Since(began).Seconds())
+	cpu := cpuSeconds()
+	c.say(name+": cpu", cpu-c.cpu)
+	c.cpu = cpu
+	c.say("rss", rss("VmRSS"))
+}
+
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // say tells the parent a figure.
@@ -71,7 +91,7 @@ func (c *child) stop() { c.must(c.node.Close()) }
 // profile writes what the heap holds every few seconds.
 func (c *child) profile(path string) {
 	for i := range 1000 {
-		time.Sleep(3 * time.Second) //nolint:forbidigo // an observer
+		time.Sleep(2 * time.Second) //nolint:forbidigo // an observer
 		f, err := os.Create(fmt.Sprintf("%s.%s.%d", path, c.Role, i))
 		c.must(err)
 		c.must(pprof.WriteHeapProfile(f))
@@ -115,8 +135,9 @@ func (c *child) send(t functions.TypeName, n, addresses int) {
 				out := make([]actors.Outgoing, 0, together)
 				for ; left > 0 && len(out) < together; left-- {
 					at = (at + 1) % addresses
-					next[at]++
-					out = append(out, actors.Outgoing{To: address(t, at), Message: numbered(s, next[at])})
+					n := at % len(next)
+					next[n]++
+					out = append(out, actors.Outgoing{To: address(t, at), Message: numbered(s, next[n])})
 				}
 				c.sendAll(out)
 			}

@@ -72,7 +72,7 @@ func listRole(c *child) {
 			c.fail("the list has %q entries", got)
 		}
 		c.say(do+": entries", float64(length))
-		c.say(do+": read", time.Since(began).Seconds())
+		c.stage(do+": read", began)
 	}
 	repeat := func(do string, n int) {
 		began := time.Now()
@@ -80,8 +80,7 @@ func listRole(c *child) {
 			c.must(c.node.Send(context.Background(), to, functions.String.Of(do)))
 		}
 		c.settle()
-		c.say(do, time.Since(began).Seconds())
-		c.say("rss", rss("VmRSS"))
+		c.stage(do, began)
 		ask(do)
 	}
 	repeat("append", c.Messages/each)

@@ -42,8 +42,7 @@ func quarantineRole(c *child) {
 	c.send(brokenType, c.Messages, c.Addresses)
 	c.settle()
 	c.say("quarantined", float64(c.node.Metrics().Quarantined))
-	c.say("seconds", time.Since(began).Seconds())
-	c.say("rss", rss("VmRSS"))
+	c.stage("all quarantined", began)
 
 	listed := c.list(want)
 	mended.Store(true)
@@ -64,7 +63,7 @@ func quarantineRole(c *child) {
 
 	again := time.Now()
 	c.start(statefun.Config{}, broken)
-	c.say("start again", time.Since(again).Seconds())
+	c.stage("start again", again)
 	c.list(want - 2*some)
 	if got := c.node.Metrics().Quarantined; got != int64(want-2*some) {
 		c.fail("%d are counted after a restart, want %d", got, want-2*some)
@@ -84,6 +83,6 @@ func (c *child) list(want int) (first []actors.Quarantined) {
 	if n != want {
 		c.fail("%d messages are listed, want %d", n, want)
 	}
-	c.say("listed", time.Since(began).Seconds())
+	c.stage("listed", began)
 	return first
 }

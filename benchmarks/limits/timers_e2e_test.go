@@ -54,19 +54,15 @@ func timersRole(c *child) {
 		c.sendAll(out)
 	}
 	c.settle()
-	set := time.Since(began).Seconds()
-	c.say("set", set)
-	c.say("set per second", float64(c.Messages)/set)
+	c.stage("set", began)
 	c.say("pending", float64(int64(c.Messages)-all.Load()))
-	c.say("rss", rss("VmRSS"))
 	time.Sleep(time.Until(began.Add(wait))) //nolint:forbidigo // until they are due
 	due := time.Now()
 	want := int64(c.Messages / each * each)
 	for all.Load() < want {
 		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // an observer
 	}
-	c.say("fired", time.Since(due).Seconds())
-	c.say("fired per second", float64(c.Messages)/time.Since(due).Seconds())
+	c.stage("fired", due)
 	c.settle()
 	if n := twice.Load(); n > 0 || all.Load() != want {
 		c.fail("%d timers fired, want %d; %d fired twice", all.Load(), want, n)

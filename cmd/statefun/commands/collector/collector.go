@@ -17,10 +17,10 @@ import (
 const percent = 400
 
 // As the heap nears resident, collections become more frequent instead, until
-// they would take too much time: what lives may always grow by half.
+// they would take too much time: what lives may always grow by two fifths.
 const (
 	resident = 416 << 20
-	growth   = 1.5
+	growth   = 1.4
 )
 
 // Tune sets up the collector, unless whoever started the process has done so
