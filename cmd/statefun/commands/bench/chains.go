@@ -133,13 +133,6 @@ func (c *chains) touch(ctx context.Context, e *actors.Engine, ids []string) erro
 	return nil
 }
 
-// run starts chains until ctx or the script ends, then waits for the last of them.
-func (c *chains) run(ctx context.Context, e *actors.Engine) error {
-	err := c.flow.run(ctx, e)
-	c.sent += c.started.Load() * int64(c.cfg.Hops)
-	return err
-}
-
 func (c *chains) batch(first int64, n int) []actors.Outgoing {
 	out := make([]actors.Outgoing, n)
 	size := c.cfg.Payload

@@ -111,50 +111,17 @@ func (c *chains) measure(ctx context.Context, e *actors.Engine) (r GrainsResult,
 }
 
 // measureRun runs chains for the warm-up and the duration, and then to their end.
-func (c *chains) measureRun(ctx context.Context, e *actors.Engine) (u usage, err error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- c.run(ctx, e) }()
-	if err = pause(ctx, done, c.cfg.Warmup); err == nil {
-		u, err = c.measurePhase(ctx, e, done)
-	}
-	stop()
-	return u, errors.Join(err, <-done)
-}
-
-func (c *chains) measurePhase(ctx context.Context, e *actors.Engine, done chan error) (usage, error) {
-	end, err := c.cfg.profiles.cover()
-	if err != nil {
-		return usage{}, err
-	}
-	before, processed, others := takeSnapshot(e), c.processed(), c.hot.gotOthers(e)
-	err = pause(ctx, done, c.cfg.Duration)
-	u := takeSnapshot(e).since(before, c.processed()-processed)
-	if c.hot != nil {
-		c.hot.others = c.hot.gotOthers(e) - others
-	}
-	return u, errors.Join(err, end())
+func (c *chains) measureRun(ctx context.Context, e *actors.Engine) (usage, error) {
+	u, err := c.measureFor(ctx, e, phase{
+		warmup: c.cfg.Warmup, duration: c.cfg.Duration, profiles: c.cfg.profiles, count: c.processed,
+		begin: func() { c.hot.begin(e) }, end: func() { c.hot.end(e) },
+	})
+	c.sent += c.started.Load() * int64(c.cfg.Hops)
+	return u, err
 }
 
 // processed is how many messages the chains that have ended took.
 func (c *chains) processed() int64 { return c.ended.Load() * int64(c.cfg.Hops) }
-
-// pause waits for d. It ends early with an error if ctx ends or done has one,
-// which it leaves there.
-func pause(ctx context.Context, done chan error, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case err := <-done:
-		done <- nil
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
 
 // validate fills in the defaults, except that of InFlight.
 func (c *GrainsConfig) validate() error {

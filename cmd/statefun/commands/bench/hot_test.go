@@ -40,10 +40,10 @@ func TestHotTargets(t *testing.T) {
 
 func TestHotWarnings(t *testing.T) {
 	t.Parallel()
-	if got := (&HotReport{UniformHalves: [2]float64{100, 110}}).warnings(); got != nil {
+	if got := (&HotReport{UniformHalves: halves{100, 110}}).warnings(); got != nil {
 		t.Errorf("got %v", got)
 	}
-	if got := (&HotReport{UniformHalves: [2]float64{100, 150}}).warnings(); len(got) != 1 || !strings.Contains(got[0], "differ by 50 %") {
+	if got := (&HotReport{UniformHalves: halves{100, 150}}).warnings(); len(got) != 1 || !strings.Contains(got[0], "differ by 50 %") {
 		t.Errorf("got %v", got)
 	}
 }

@@ -16,6 +16,7 @@ type sections struct {
 	Timers *TimersReport `json:"timers,omitempty"`
 	Sends  *SendsReport  `json:"http_sends,omitempty"`
 	Hot    *HotReport    `json:"hot,omitempty"`
+	Values *ValuesReport `json:"values,omitempty"`
 }
 
 // all returns those that there are, in the order in which people see them.
@@ -31,6 +32,9 @@ func (s *sections) all() (out []section) {
 	}
 	if s.Hot != nil {
 		out = append(out, s.Hot)
+	}
+	if s.Values != nil {
+		out = append(out, s.Values)
 	}
 	return out
 }

@@ -39,15 +39,15 @@ type SendsReport struct {
 // SendsComparison is the same requests to a node, and to a bare net/http server
 // before and after.
 type SendsComparison struct {
-	Connections    int        `json:"connections"`
-	SendsPerSecond float64    `json:"sends_per_second"`
-	BarePerSecond  float64    `json:"bare_requests_per_second"`
-	BareHalves     [2]float64 `json:"bare_halves"` // before and after the node
-	RatioToBare    float64    `json:"ratio_to_bare"`
-	P50            float64    `json:"p50_ms"`
-	P99            float64    `json:"p99_ms"`
-	BareP50        float64    `json:"bare_p50_ms"`
-	BareP99        float64    `json:"bare_p99_ms"`
+	Connections    int     `json:"connections"`
+	SendsPerSecond float64 `json:"sends_per_second"`
+	BarePerSecond  float64 `json:"bare_requests_per_second"`
+	BareHalves     halves  `json:"bare_halves"` // before and after the node
+	RatioToBare    float64 `json:"ratio_to_bare"`
+	P50            float64 `json:"p50_ms"`
+	P99            float64 `json:"p99_ms"`
+	BareP50        float64 `json:"bare_p50_ms"`
+	BareP99        float64 `json:"bare_p99_ms"`
 }
 
 // sendsType is the function that messages are sent to.
@@ -118,10 +118,10 @@ func (s *suite) compareSends(ctx context.Context, cfg *sendsConfig, connections 
 	}
 	c = SendsComparison{
 		Connections: connections, SendsPerSecond: sent.RequestsPerSecond,
-		BarePerSecond: (bare[0].RequestsPerSecond + bare[1].RequestsPerSecond) / 2, // halves are equally long
-		BareHalves:    [2]float64{bare[0].RequestsPerSecond, bare[1].RequestsPerSecond},
-		P50:           ms(sent.Latency.P50), P99: ms(sent.Latency.P99), BareP50: ms(bare[0].Latency.P50), BareP99: ms(bare[0].Latency.P99),
+		BareHalves: halves{bare[0].RequestsPerSecond, bare[1].RequestsPerSecond},
+		P50:        ms(sent.Latency.P50), P99: ms(sent.Latency.P99), BareP50: ms(bare[0].Latency.P50), BareP99: ms(bare[0].Latency.P99),
 	}
+	c.BarePerSecond = c.BareHalves.mean()
 	c.RatioToBare = quotient(c.SendsPerSecond, c.BarePerSecond)
 	return c, err
 }
@@ -160,28 +160,17 @@ func (r *SendsReport) print(c *console.Console) {
 	}
 	row("sends/s", func(s *SendsComparison) string { return console.Count(s.SendsPerSecond) })
 	row("bare net/http, nothing but the answer", func(s *SendsComparison) string { return console.Count(s.BarePerSecond) })
-	row("  before, after", func(s *SendsComparison) string {
-		return console.Count(s.BareHalves[0]) + ", " + console.Count(s.BareHalves[1])
-	})
+	row("  before, after", func(s *SendsComparison) string { return s.BareHalves.String() })
 	row("ratio to bare net/http", func(s *SendsComparison) string { return fmt.Sprintf("%.2f", s.RatioToBare) })
 	row("p50, bare", func(s *SendsComparison) string { return fmt.Sprintf("%.2f ms, %.2f ms", s.P50, s.BareP50) })
 	row("p99, bare", func(s *SendsComparison) string { return fmt.Sprintf("%.2f ms, %.2f ms", s.P99, s.BareP99) })
 	t.print()
 }
 
-// noise is how much faster the faster half was than the slower one: 0.1 for 10 %.
-func (s *SendsComparison) noise() float64 {
-	a, b := s.BareHalves[0], s.BareHalves[1]
-	return quotient(max(a, b), min(a, b)) - 1
-}
-
-// warnings implements section.
 func (r *SendsReport) warnings() (out []string) {
 	for i := range r.Runs {
-		if n := r.Runs[i].noise(); n > 0.2 {
-			out = append(out, fmt.Sprintf("with %d connections, the bare HTTP server before and after the node differs by %.0f %%: the machine is not at rest",
-				r.Runs[i].Connections, n*100))
-		}
+		run := &r.Runs[i]
+		out = append(out, run.BareHalves.warnings(fmt.Sprintf("%d connections: the bare HTTP server", run.Connections))...)
 	}
 	return out
 }

@@ -52,8 +52,8 @@ func TestSendsProfile(t *testing.T) {
 
 func TestSendsWarnings(t *testing.T) {
 	t.Parallel()
-	r := SendsReport{Runs: []SendsComparison{{Connections: 5, BareHalves: [2]float64{100, 110}}, {Connections: 7, BareHalves: [2]float64{150, 100}}}}
-	if got := r.warnings(); len(got) != 1 || !strings.Contains(got[0], "with 7 connections") || !strings.Contains(got[0], "by 50 %") {
+	r := SendsReport{Runs: []SendsComparison{{Connections: 5, BareHalves: halves{100, 110}}, {Connections: 7, BareHalves: halves{150, 100}}}}
+	if got := r.warnings(); len(got) != 1 || !strings.Contains(got[0], "7 connections") || !strings.Contains(got[0], "by 50 %") {
 		t.Errorf("got %v", got)
 	}
 }
