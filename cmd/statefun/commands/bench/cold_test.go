@@ -14,7 +14,8 @@ func TestCold(t *testing.T) {
 		r.RatioToAllLive <= 0 || r.ActivationsPerSecond <= 0 || r.AllocsPerMessage <= 0 {
 		t.Fatalf("got %+v", r)
 	}
-	if r.ActivationsPerMessage < 0.8 || r.ActivationsPerMessage > 1 {
+	// More live for a while: those that were used in batches that are not durable.
+	if r.ActivationsPerMessage < 0.3 || r.ActivationsPerMessage > 1 {
 		t.Errorf("%.2f activations a message with one address in ten live", r.ActivationsPerMessage)
 	}
 }
