@@ -76,11 +76,11 @@ func (m *Message) waits(n BatchNumber) bool {
 	return !m.consumedBy(n) && m.spilled.Load() == nil
 }
 
-// held returns the messages that wait as of batch n and are in no chunk, by
-// address. It is called with mu held.
-func (in *inboxes) held(n BatchNumber) map[functions.Address][]*Message {
+// held returns those of messages that wait as of batch n and are in no chunk, by
+// address.
+func held(messages []*Message, n BatchNumber) map[functions.Address][]*Message {
 	by := map[functions.Address][]*Message{}
-	for _, m := range in.waiting {
+	for _, m := range messages {
 		if m.waits(n) {
 			by[m.Target] = append(by[m.Target], m)
 		}

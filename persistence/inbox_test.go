@@ -48,7 +48,7 @@ func (b *bench) expectNothing() {
 	b.Helper()
 	b.expectKeys()
 	in := &b.inboxes
-	if h := in.held(b.Durable()); len(h)+len(in.windows)+len(in.tracked)+len(in.recovered) != 0 {
+	if h := held(in.waiting, b.Durable()); len(h)+len(in.windows)+len(in.tracked)+len(in.recovered) != 0 {
 		b.Errorf("held %v, windows %v, tracked %v, recovered %v", h, in.windows, in.tracked, in.recovered)
 	}
 }

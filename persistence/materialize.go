@@ -162,7 +162,7 @@ func (j *Journal) unadopted() []*Record {
 		return nil
 	}
 	var out []*Record
-	for a := range in.held(j.Durable()) {
+	for a := range held(in.waiting, j.Durable()) {
 		if r := NewRecord(a, j.Group(a.ID)); in.mayHaveWindow(r) {
 			out = append(out, r)
 		}
@@ -201,23 +201,24 @@ func (j *Journal) fillInboxes(b *tables.Batch, n BatchNumber) (leaving, error) {
 }
 
 func (j *Journal) fillWindows(b *tables.Batch, gone leaving) error {
+	// Committing waits for this lock: it is held to look only.
 	in := &j.inboxes
 	in.mu.Lock()
-	defer in.mu.Unlock()
+	waiting, known := slices.Clone(in.waiting), maps.Clone(in.windows)
+	in.mu.Unlock()
 	keep := map[string]bool{}
-	for a, messages := range in.held(j.Durable()) {
+	for a, messages := range held(waiting, j.Durable()) {
 		r := NewRecord(a, j.Group(a.ID))
 		keep[r.key] = true
-		// A window that nobody adopted has got company since: next time.
-		if !in.mayHaveWindow(r) {
-			in.fillWindow(b, r, sorted(messages))
-		}
+		in.fillWindow(b, r, known[r.key], sorted(messages))
 	}
-	for key, w := range in.windows {
+	for key, w := range known {
 		if keep[key] {
 			continue
 		}
+		in.mu.Lock()
 		delete(in.windows, key)
+		in.mu.Unlock()
 		if !w.row {
 			continue
 		}
@@ -230,13 +231,23 @@ func (j *Journal) fillWindows(b *tables.Batch, gone leaving) error {
 	return nil
 }
 
-func (in *inboxes) fillWindow(b *tables.Batch, r *Record, messages []*Message) {
+// fillWindow writes an address's window anew if it has changed since it was as
+// known. One that a former run has left and that was not adopted by then is left
+// until the next time.
+func (in *inboxes) fillWindow(b *tables.Batch, r *Record, known *window, messages []*Message) {
 	now := window{messages[0].Sequence, messages[len(messages)-1].Sequence, len(messages), true}
-	if w := in.windows[r.key]; w != nil && *w == now {
+	if known != nil && *known == now {
 		return
 	}
-	in.windows[r.key] = &now
-	b.Set(windowKey(r.Group, r.Address), encodeChunk(messages))
+	in.mu.Lock()
+	left := known == nil && (in.windows[r.key] != nil || in.stored.maybe(r.Group, r.key))
+	if !left {
+		in.windows[r.key] = &now
+	}
+	in.mu.Unlock()
+	if !left {
+		b.Set(windowKey(r.Group, r.Address), encodeChunk(messages))
+	}
 }
 
 func sorted(messages []*Message) []*Message {
