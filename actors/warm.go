@@ -5,12 +5,19 @@ package actors
 // is still in its cache when it is used.
 const warmTogether = 16
 
+// warmFrom is from how many grains on warm does anything: fewer are in the cache.
+const warmFrom = 1024
+
 // warm reads what the next messages will need. With many addresses nearly all of
 // it is out of the cache, and handling one message after the other would wait
 // for each line of it; here the reads do not depend on one another, so that the
 // processor waits for many at a time. It changes nothing: a grain that is not
 // found here, or another in its place, only costs time.
 func (w *worker) warm() {
+	if w.directory.grains.n < warmFrom {
+		w.warmed = len(w.messages)
+		return
+	}
 	next := w.messages[w.next:min(len(w.messages), w.next+warmTogether)]
 	w.warmed = w.next + len(next)
 	var grains [warmTogether]*grain

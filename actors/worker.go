@@ -288,11 +288,13 @@ func (w *worker) stage(inv *invocation) {
 	tx := w.transaction()
 	tx.Record = &g.record
 	tx.Messages = append(tx.Messages, m)
+	w.count(inv)
+	// The transaction is empty: it gets what there is, and gives room for more.
+	tx.Sends, fx.sends = fx.sends, tx.Sends
+	tx.Rows, fx.rows = fx.rows, tx.Rows
+	tx.Clears, fx.clears = fx.clears, tx.Clears
+	tx.Egress, fx.egress = fx.egress, tx.Egress
 	w.applyWrites(inv, tx)
-	tx.Sends = append(tx.Sends, fx.sends...)
-	tx.Rows = append(tx.Rows, fx.rows...)
-	tx.Clears = append(tx.Clears, fx.clears...)
-	tx.Egress = append(tx.Egress, fx.egress...)
 	if g.marked {
 		tx.Rows = append(tx.Rows, persistence.Row{Key: g.attemptKey(), Delete: true})
 		g.marked = false
@@ -305,7 +307,6 @@ func (w *worker) stage(inv *invocation) {
 		w.timers.groups[g.record.Group].cancel(r.Key)
 	}
 	w.afterwards(fx, tx)
-	w.count(inv)
 	w.staged = append(w.staged, tx)
 	w.bytes += fx.bytes
 }
