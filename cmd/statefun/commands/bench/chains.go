@@ -38,13 +38,15 @@ type chains struct {
 	states []*functions.ValueState[int64]
 	script []int32  // places in ids, nil: at random
 	hot    *hotspot // the first of ids, nil: all are alike
-	sent   int64    // to the grains in all, as their states must tell
+	// observe is called when the measurement begins, what it returns when it ends.
+	observe func(*actors.Engine) (end func())
+	sent    int64 // to the grains in all, as their states must tell
 }
 
 func newChains(cfg GrainsConfig) *chains { return scriptedChains(cfg, nil) }
 
 func scriptedChains(cfg GrainsConfig, script []int32) *chains {
-	c := &chains{cfg: cfg, ids: make([]string, cfg.Addresses), script: script}
+	c := &chains{observe: func(*actors.Engine) func() { return func() {} }, cfg: cfg, ids: make([]string, cfg.Addresses), script: script}
 	c.flow = newFlow(int64(cfg.InFlight), int64(len(script)), c.batch)
 	for i := range c.ids {
 		c.ids[i] = strconv.Itoa(i)
@@ -166,4 +168,18 @@ func (c *chains) verify(e *actors.Engine) error {
 		}
 	}
 	return nil
+}
+
+// runChecked measures the chains on a node of their own.
+func (c *chains) runChecked(ctx context.Context, s *suite, node NodeConfig) (u usage, err error) {
+	err = withNode(ctx, s.start, s.dir, node, func(n Node) error {
+		if err := c.activate(ctx, n.Engine()); err != nil {
+			return err
+		}
+		if u, err = c.measureRun(ctx, n.Engine()); err != nil {
+			return err
+		}
+		return c.verify(n.Engine())
+	}, c.function())
+	return u, err
 }

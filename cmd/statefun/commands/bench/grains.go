@@ -114,7 +114,7 @@ func (c *chains) measure(ctx context.Context, e *actors.Engine) (r GrainsResult,
 func (c *chains) measureRun(ctx context.Context, e *actors.Engine) (usage, error) {
 	u, err := c.measureFor(ctx, e, phase{
 		warmup: c.cfg.Warmup, duration: c.cfg.Duration, profiles: c.cfg.profiles, count: c.processed,
-		begin: func() { c.hot.begin(e) }, end: func() { c.hot.end(e) },
+		observe: func() func() { return c.observe(e) },
 	})
 	c.sent += c.started.Load() * int64(c.cfg.Hops)
 	return u, err

@@ -52,16 +52,9 @@ type hotspot struct {
 	others int64
 }
 
-func (h *hotspot) begin(e *actors.Engine) {
-	if h != nil {
-		h.others = -h.gotOthers(e)
-	}
-}
-
-func (h *hotspot) end(e *actors.Engine) {
-	if h != nil {
-		h.others += h.gotOthers(e)
-	}
+func (h *hotspot) observe(e *actors.Engine) (end func()) {
+	before := h.gotOthers(e)
+	return func() { h.others = h.gotOthers(e) - before }
 }
 
 // gotOthers is what other addresses got so far.
@@ -113,15 +106,11 @@ func (r *HotReport) measure(ctx context.Context, s *suite, cfg hotConfig) error 
 	g.profiles = cfg.profiles
 	c := newChains(g)
 	c.hot = &hotspot{share: float64(cfg.percent) / 100}
-	return withNode(ctx, s.start, s.dir, NodeConfig{HTTP: "off"}, func(n Node) error {
-		if err := c.activate(ctx, n.Engine()); err != nil {
-			return err
-		}
-		u, err := c.measureRun(ctx, n.Engine())
-		r.Seconds, r.MessagesPerSecond = u.Elapsed.Seconds(), u.MessagesPerSecond
-		r.OthersPerSecond = float64(c.hot.others) / u.Elapsed.Seconds()
-		return cmp.Or(err, c.verify(n.Engine()))
-	}, c.function())
+	c.observe = c.hot.observe
+	u, err := c.runChecked(ctx, s, NodeConfig{HTTP: "off"})
+	r.Seconds, r.MessagesPerSecond = u.Elapsed.Seconds(), u.MessagesPerSecond
+	r.OthersPerSecond = quotient(float64(c.hot.others), u.Elapsed.Seconds())
+	return err
 }
 
 func (r *HotReport) print(c *console.Console) {

@@ -13,7 +13,7 @@ type phase struct {
 	warmup, duration time.Duration
 	profiles         *profiles
 	count            func() int64 // of messages so far
-	begin, end       func()       // are called at its ends, nil: nothing is
+	observe          func() (end func())
 }
 
 // measureFor starts work for the warm-up and the duration of a phase, then waits for
@@ -35,15 +35,14 @@ func (p *phase) measure(ctx context.Context, e *actors.Engine, done chan error) 
 	if err != nil {
 		return usage{}, err
 	}
-	if p.begin != nil {
-		p.begin()
+	end := func() {}
+	if p.observe != nil {
+		end = p.observe()
 	}
 	before, counted := takeSnapshot(e), p.count()
 	err = pause(ctx, done, p.duration)
 	u := takeSnapshot(e).since(before, p.count()-counted)
-	if p.end != nil {
-		p.end()
-	}
+	end()
 	return u, errors.Join(err, finish())
 }
 

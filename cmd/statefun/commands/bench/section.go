@@ -17,6 +17,7 @@ type sections struct {
 	Sends  *SendsReport  `json:"http_sends,omitempty"`
 	Hot    *HotReport    `json:"hot,omitempty"`
 	Values *ValuesReport `json:"values,omitempty"`
+	Cores  *CoresReport  `json:"cores,omitempty"`
 }
 
 // all returns those that there are, in the order in which people see them.
@@ -35,6 +36,9 @@ func (s *sections) all() (out []section) {
 	}
 	if s.Values != nil {
 		out = append(out, s.Values)
+	}
+	if s.Cores != nil {
+		out = append(out, s.Cores)
 	}
 	return out
 }
