@@ -118,6 +118,7 @@ type Journal struct {
 	materializeTask environment.Task
 	materializer    materializer
 
+	replayed  atomic.Bool // the overlay is complete
 	started   atomic.Bool // Start was called
 	closeOnce sync.Once
 	metrics   metrics
@@ -141,7 +142,7 @@ func (j *Journal) open() error {
 	if err := makeDirs(fs, fs.PathJoin(dir, "log")); err != nil {
 		return err
 	}
-	_ = j.space.look() // Pebble may begin to compact at once
+	j.space.begin(j.owed, j.spaceChanged) // Pebble compacts as soon as it is open
 	j.tables = j.opts.Tables
 	if j.tables == nil {
 		t, err := tables.OpenPebble(tables.Options{
@@ -155,7 +156,8 @@ func (j *Journal) open() error {
 	if err := j.recover(fs.PathJoin(dir, "log")); err != nil {
 		return err
 	}
-	j.space.begin(j.owed, j.spaceChanged)
+	j.replayed.Store(true)
+	_ = j.space.look() // the next one may succeed
 	return nil
 }
 

@@ -154,8 +154,13 @@ func (s *space) scarce() bool { return SpaceLevel(s.level.Load()) == SpaceScarce
 
 // wrote takes bytes off the budget, before or after they are written.
 func (s *space) wrote(n int64) {
-	if s.on.Load() && s.budget.Add(-n) < 0 {
-		_ = s.look() // the next one may succeed
+	if !s.on.Load() || s.budget.Add(-n) >= 0 {
+		return
+	}
+	s.looking.Lock() // whoever looks now may have begun before this was written
+	defer s.looking.Unlock()
+	if s.budget.Load() < 0 {
+		_ = s.lookNow() // the next one may succeed
 	}
 }
 
@@ -200,13 +205,17 @@ func (s *space) takes(size int64) bool {
 	return reserve == 0 || 2*size <= s.spare.Load()-reserve/2
 }
 
-// look finds out how much space there is and what it allows. If somebody else
-// is at it, that will do.
+// look finds out how much space there is and what it allows.
 func (s *space) look() error {
-	if s.configured < 0 || !s.looking.TryLock() {
+	if s.configured < 0 {
 		return nil
 	}
+	s.looking.Lock()
 	defer s.looking.Unlock()
+	return s.lookNow()
+}
+
+func (s *space) lookNow() error {
 	usage, err := s.fs.GetDiskUsage(s.dir)
 	if err != nil {
 		return err
@@ -254,7 +263,13 @@ func (j *Journal) Space() Space { return *j.space.last.Load() }
 func (j *Journal) Takes(size int) bool { return size < largeTransaction || j.space.takes(int64(size)) }
 
 // owed is what a flush would write. Log that was materialized is in the tables.
-func (j *Journal) owed() int64 { return j.overlay.size() + j.tables.Owed() }
+// Before the log has been read nobody knows.
+func (j *Journal) owed() int64 {
+	if !j.replayed.Load() {
+		return 0
+	}
+	return j.overlay.size() + j.tables.Owed()
+}
 
 // spaceChanged is called after each look.
 func (j *Journal) spaceChanged(was, is Space) {

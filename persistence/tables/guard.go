@@ -41,7 +41,8 @@ var errCompaction = errors.New("tables: too little free space for a compaction")
 type guard struct {
 	vfs.FS
 	disk    Disk        // may be nil
-	fatal   func(error) // told of the first error
+	fatal   func(error) // told of the first error once Pebble is open
+	open    atomic.Bool
 	flushed atomic.Int64
 
 	mu      sync.Mutex // held to freeze
@@ -64,7 +65,7 @@ func (g *guard) freeze(reason error) {
 		g.reason.Store(&err)
 	}
 	g.mu.Unlock()
-	if first && g.fatal != nil {
+	if first && g.open.Load() {
 		g.fatal(*g.reason.Load())
 	}
 }
@@ -122,13 +123,13 @@ func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 			return nil, err
 		}
 	}
-	return g.open(name, p, g.FS.Create, c)
+	return g.openFile(name, p, g.FS.Create, c)
 }
 
 // OpenReadWrite implements vfs.FS.
 func (g *guard) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
 	open := func(name string, c vfs.DiskWriteCategory) (vfs.File, error) { return g.FS.OpenReadWrite(name, c, o...) }
-	return g.open(name, purposeOf(c), open, c)
+	return g.openFile(name, purposeOf(c), open, c)
 }
 
 // ReuseForWrite implements vfs.FS. Only logs are used again, and there are none.
@@ -136,7 +137,7 @@ func (g *guard) ReuseForWrite(_, name string, c vfs.DiskWriteCategory) (vfs.File
 	return g.Create(name, c)
 }
 
-func (g *guard) open(
+func (g *guard) openFile(
 	name string, p purpose, create func(string, vfs.DiskWriteCategory) (vfs.File, error), c vfs.DiskWriteCategory,
 ) (vfs.File, error) {
 	if !g.frozen() {
@@ -157,8 +158,10 @@ func (g *guard) open(
 }
 
 // admitCompaction waits until a compaction that follows failed ones may begin.
+// While Pebble opens, it waits for compactions itself.
 func (g *guard) admitCompaction() error {
-	if n := int(g.failed.Load()); n > 0 && g.disk != nil && !g.frozen() {
+	open := g.open.Load()
+	if n := int(g.failed.Load()); n > 0 && g.disk != nil && open && !g.frozen() {
 		select {
 		case <-g.disk.Retry(n):
 		case <-g.closing:
@@ -166,7 +169,9 @@ func (g *guard) admitCompaction() error {
 		}
 	}
 	if g.frozen() {
-		<-g.closing
+		if open {
+			<-g.closing
+		}
 		return errFrozen
 	}
 	return nil

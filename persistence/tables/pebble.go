@@ -40,7 +40,7 @@ func OpenPebble(o Options) (Tables, error) {
 	defer cache.Unref()
 	t := &pebbleTables{}
 	t.guard = newGuard(o.FS, o.Disk, func(err error) {
-		if t.open.Load() && o.Fatal != nil {
+		if o.Fatal != nil {
 			o.Fatal(err)
 		}
 	})
@@ -65,10 +65,11 @@ func OpenPebble(o Options) (Tables, error) {
 	}
 	db, err := pebble.Open(o.Dir, opts)
 	if err != nil {
+		t.guard.close()
 		return nil, fmt.Errorf("tables: open %s: %w", o.Dir, cmp.Or(t.guard.err(), err))
 	}
 	t.db = db
-	t.open.Store(true)
+	t.guard.open.Store(true)
 	if err := t.guard.err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("tables: open %s: %w", o.Dir, err), t.Close())
 	}
@@ -82,7 +83,6 @@ const indexBlockBytes = 1 << 20
 type pebbleTables struct {
 	db    *pebble.DB
 	guard *guard
-	open  atomic.Bool
 	owed  atomic.Int64 // bytes applied since the last Flush
 }
 
