@@ -170,6 +170,13 @@ func (inv *invocation) expire() {
 	}
 }
 
+// isDue reports whether the nudge is the one that the address waits for. An
+// earlier one may have been armed since; then this one arms no further one.
+func (g *grain) isDue(nudge *persistence.Message) bool {
+	at, n := binary.Varint(nudge.Value)
+	return n <= 0 || at == g.nudge
+}
+
 // armNudge has the address nudged at a time (0: never), unless it will be before.
 func (w *worker) armNudge(g *grain, at int64, tx *persistence.Transaction) {
 	if at == 0 || g.nudge != 0 && g.nudge <= at {
@@ -178,7 +185,7 @@ func (w *worker) armNudge(g *grain, at int64, tx *persistence.Transaction) {
 	g.nudge = at
 	t := &timer{
 		group: g.record.Group, due: at, sequence: w.queue.next(),
-		message: &persistence.Message{Target: g.record.Address, Type: nudgeType},
+		message: &persistence.Message{Target: g.record.Address, Type: nudgeType, Value: binary.AppendVarint(nil, at)},
 	}
 	tx.Rows = append(tx.Rows, t.row())
 	w.timers.groups[t.group].add(t)

@@ -359,7 +359,7 @@ func (w *worker) applyWrites(inv *invocation, tx *persistence.Transaction) {
 		})
 	}
 	tx.Cells = append(tx.Cells, g.extra...)
-	if isNudge {
+	if isNudge && g.isDue(inv.message) {
 		g.nudge = 0
 	}
 	w.armNudge(g, next, tx)
