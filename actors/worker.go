@@ -359,8 +359,8 @@ func (w *worker) applyWrites(inv *invocation, tx *persistence.Transaction) {
 		})
 	}
 	tx.Cells = append(tx.Cells, g.extra...)
-	if isNudge && g.isDue(inv.message) {
-		g.nudge = 0
+	if isNudge {
+		g.nudged(inv.message)
 	}
 	w.armNudge(g, next, tx)
 	tx.Nudge = g.nudge
