@@ -57,6 +57,10 @@ type Config struct {
 	// MaxBacklogBytes is the disk space of the journal above which ingresses
 	// refuse messages. Defaults to 64 GiB.
 	MaxBacklogBytes int64
+	// DiskReserve is the free disk space in bytes below which ingresses refuse
+	// messages; below half of it functions pause, too. Defaults to LogBytes, or a
+	// tenth of the disk if that is less. Negative: no reserve.
+	DiskReserve int64
 	// IdempotencyKept is how long idempotency keys count. Defaults to 24 h.
 	IdempotencyKept time.Duration
 	// DrainFor bounds how long a stop waits for work under way. Defaults to 10 s.
@@ -118,7 +122,7 @@ func (c *Config) listenAddress() string {
 func (c *Config) engineOptions(journalDir string, keyGroups int) actors.Options {
 	return actors.Options{
 		Environment: c.Environment, Logger: c.Logger,
-		Journal: persistence.Options{Dir: journalDir, LogBytes: c.LogBytes},
+		Journal: persistence.Options{Dir: journalDir, LogBytes: c.LogBytes, DiskReserve: c.DiskReserve},
 		Workers: c.Workers, KeyGroups: keyGroups, LiveGrains: c.LiveGrains, IdleAfter: c.IdleAfter,
 		Deadline: c.Deadline, MaxAttempts: c.MaxAttempts, FirstBackoff: c.FirstBackoff, LastBackoff: c.LastBackoff,
 		MaxValueBytes: c.MaxValueBytes, MaxBacklogBytes: c.MaxBacklogBytes, IdempotencyKept: c.IdempotencyKept,

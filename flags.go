@@ -30,6 +30,34 @@ func (c *Config) flags(cmd *cobra.Command, defaults Config) {
 	f.Var(commands.Size[int]{Value: &c.MaxValueBytes}, "max-value-bytes", "`size` of the largest message or state (default 64MiB)")
 	f.Var(commands.Size[int64]{Value: &c.LogBytes}, "log-bytes", "`size` of the journal's log, which bounds memory and recovery (default 256MiB)")
 	f.Var(commands.Size[int64]{Value: &c.MaxBacklogBytes}, "max-backlog-bytes", "`size` of the journal on disk above which messages are refused (default 64GiB)")
+	f.Var(reserve{&c.DiskReserve}, "disk-reserve", "`size` of the free disk space below which messages are refused, and functions pause below half of it; 0: none (default: --log-bytes, a tenth of the disk at most)")
 	f.DurationVar(&c.IdempotencyKept, "idempotency-kept", c.IdempotencyKept, "how long idempotency keys count (default 24h)")
 	f.DurationVar(&c.DrainFor, "drain-for", defaults.DrainFor, "how long a stop waits for work under way")
+}
+
+// reserve is a size of which 0 means none, and not the default.
+type reserve struct{ value *int64 }
+
+func (r reserve) size() commands.Size[int64] { return commands.Size[int64]{Value: r.value} }
+
+// String is "" for the default.
+func (r reserve) String() string {
+	if r.value != nil && *r.value < 0 {
+		return "0"
+	}
+	return r.size().String()
+}
+
+// Type is what help texts call a value.
+func (r reserve) Type() string { return r.size().Type() }
+
+// Set reads a size.
+func (r reserve) Set(text string) error {
+	if err := r.size().Set(text); err != nil {
+		return err
+	}
+	if *r.value == 0 {
+		*r.value = -1
+	}
+	return nil
 }

@@ -27,17 +27,31 @@ func TestFlagsSetTheConfiguration(t *testing.T) {
 	app := New(Config{})
 	err := parse(t, app, `--name app --data dir --http :9000 --bind ::1 --tls-cert cert.pem --tls-key key.pem --token-file token --insecure
 		--key-groups 64 --workers 3 --live-grains 1000 --idle-after 5s --deadline 1m --max-attempts 4 --first-backoff 1ms --last-backoff 1s
-		--max-value-bytes 1MiB --log-bytes 32MiB --max-backlog-bytes 1TiB --idempotency-kept 1h --drain-for 2s`)
+		--max-value-bytes 1MiB --log-bytes 32MiB --max-backlog-bytes 1TiB --disk-reserve 2GiB --idempotency-kept 1h --drain-for 2s`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Config{
 		Name: "app", DataDir: "dir", HTTP: ":9000", Bind: "::1", TLSCert: "cert.pem", TLSKey: "key.pem", TokenFile: "token", Insecure: true,
 		KeyGroups: 64, Workers: 3, LiveGrains: 1000, IdleAfter: 5 * time.Second, Deadline: time.Minute, MaxAttempts: 4, FirstBackoff: time.Millisecond, LastBackoff: time.Second,
-		MaxValueBytes: 1 << 20, LogBytes: 32 << 20, MaxBacklogBytes: 1 << 40, IdempotencyKept: time.Hour, DrainFor: 2 * time.Second,
+		MaxValueBytes: 1 << 20, LogBytes: 32 << 20, MaxBacklogBytes: 1 << 40, DiskReserve: 2 << 30, IdempotencyKept: time.Hour, DrainFor: 2 * time.Second,
 	}
 	if !reflect.DeepEqual(app.Config, want) {
 		t.Errorf("got  %+v\nwant %+v", app.Config, want)
+	}
+}
+
+// No reserve is something else than none given.
+func TestDiskReserve(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int64{"": 0, "--disk-reserve 0": -1, "--disk-reserve 64KiB": 64 << 10} {
+		app := New(Config{})
+		if err := parse(t, app, line); err != nil || app.Config.DiskReserve != want {
+			t.Errorf("%q: %d, %v, want %d", line, app.Config.DiskReserve, err, want)
+		}
+	}
+	if err := parse(t, New(Config{}), "--disk-reserve -1"); err == nil {
+		t.Error("-1 is accepted")
 	}
 }
 

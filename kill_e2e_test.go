@@ -32,6 +32,10 @@ import (
 const childEnv = "STATEFUN_KILL_TEST_DATA"
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(diskChildEnv); dir != "" {
+		runKeeper(dir)
+		return
+	}
 	dir := os.Getenv(childEnv)
 	if dir == "" {
 		os.Exit(m.Run())

@@ -95,6 +95,8 @@ func (e *Engine) wait(ctx context.Context, send func(client functions.Address) e
 	case a := <-ch:
 		e.metrics.replies.Add(1)
 		return a, nil
+	case <-e.halted:
+		return Answer{}, e.journal.Err()
 	case <-e.stopped:
 		return Answer{}, ErrClosed
 	case <-ctx.Done():

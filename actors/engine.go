@@ -129,6 +129,7 @@ type Engine struct {
 	backlogBytes  atomic.Int64
 	egressStopped atomic.Bool
 	stopped       chan struct{}
+	halted        chan struct{} // closed when an I/O error has stopped the journal
 
 	lock    sync.Mutex
 	started bool
@@ -156,7 +157,7 @@ func Open(o Options) (*Engine, error) {
 	e := &Engine{
 		opts: o, env: o.Environment,
 		functions: map[functions.TypeName]*function{}, egresses: map[functions.TypeName]bool{},
-		seed: maphash.MakeSeed(), failure: make(chan error, 1), stopped: make(chan struct{}), timers: map[string]environment.Timer{},
+		seed: maphash.MakeSeed(), failure: make(chan error, 1), stopped: make(chan struct{}), halted: make(chan struct{}), timers: map[string]environment.Timer{},
 	}
 	e.asyncContext, e.asyncCancel = context.WithCancel(context.Background())
 	if err := e.register(); err != nil {
@@ -221,7 +222,7 @@ func (e *Engine) openJournal() error {
 	o := e.opts.Journal
 	o.Environment, o.Workers, o.KeyGroups = e.env, e.opts.Workers, e.opts.KeyGroups
 	o.Deliver, o.Highest, o.Room = e.deliver, e.highest, e.room
-	o.Egress, o.Synced, o.Stopped = e.queues.released, e.synced, e.fail
+	o.Egress, o.Synced, o.Stopped, o.Space = e.queues.released, e.synced, e.halt, e.spaceChanged
 	j, err := persistence.Open(o)
 	if err != nil {
 		return err
@@ -390,6 +391,25 @@ func (e *Engine) synced(persistence.BatchNumber) {
 			w.task.Wake()
 		}
 	}
+}
+
+// spaceChanged says what the free space of the disk means.
+func (e *Engine) spaceChanged(s persistence.Space) {
+	l := e.opts.Logger.With("free_bytes", s.Free, "owed_bytes", s.Owed, "reserve_bytes", s.Reserve)
+	switch s.Level {
+	case persistence.SpaceAmple:
+		l.Info("there is free disk space again: messages from outside are accepted")
+	case persistence.SpaceLow:
+		l.Warn("free disk space is below the reserve: messages from outside are refused until there is more")
+	case persistence.SpaceScarce:
+		l.Error("free disk space is below half of the reserve: functions pause until there is more")
+	}
+}
+
+// halt is called once, when the journal has stopped.
+func (e *Engine) halt(err error) {
+	close(e.halted)
+	e.fail(err)
 }
 
 // fail stops the engine for good, with a reason.

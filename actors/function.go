@@ -100,8 +100,15 @@ func (f *function) remember(known []*persistence.Spec) {
 	f.states.Store(&states)
 }
 
-// blocking says whether the function is to run off the workers now.
-func (f *function) blocking(now int64) bool { return f.Blocking || now < f.slowUntil.Load() }
+// blocking says whether the function is to run off the workers now. A clock that
+// was set back does not make it longer.
+func (f *function) blocking(now int64) bool {
+	if f.Blocking {
+		return true
+	}
+	until := f.slowUntil.Load()
+	return now < until && until-now <= lastPenalty
+}
 
 // A function that held its worker up runs on the pool for a while, then it is
 // given the worker again; if it is still slow, for twice as long.
@@ -124,7 +131,7 @@ func (f *function) noteSlow(now int64) {
 // noteSluggish is told that a run took some milliseconds, which on a busy machine
 // may be the operating system's doing. Only many of them tell.
 func (f *function) noteSluggish(now int64) {
-	if since := f.sluggishSince.Load(); now-since > firstPenalty {
+	if since := f.sluggishSince.Load(); now-since > firstPenalty || now < since {
 		f.sluggishSince.Store(now)
 		f.sluggish.Store(0)
 	}

@@ -15,6 +15,10 @@ import (
 // already; try again later.
 var ErrOverloaded = errors.New("actors: overloaded")
 
+// ErrDiskFull says that a message was not accepted because the disk has less free
+// space than the reserve; it is an ErrOverloaded, too.
+var ErrDiskFull = fmt.Errorf("%w: too little free disk space", ErrOverloaded)
+
 // ErrTooLarge says that a message exceeds Options.MaxValueBytes.
 var ErrTooLarge = errors.New("actors: message too large")
 
@@ -106,6 +110,9 @@ func (e *Engine) appendOutside(ctx context.Context, tx *persistence.Transaction)
 		if !errors.Is(err, persistence.ErrFull) {
 			return err
 		}
+		if e.diskFull(tx.Size()) {
+			return ErrDiskFull
+		}
 		select {
 		case <-ch:
 		case <-ctx.Done():
@@ -125,6 +132,8 @@ func (e *Engine) appendDurably(ctx context.Context, tx *persistence.Transaction)
 	select {
 	case <-done:
 		return nil
+	case <-e.halted:
+		return e.journal.Err()
 	case <-e.stopped:
 		return e.journal.Err()
 	case <-ctx.Done():
@@ -180,7 +189,15 @@ func (e *Engine) admit(to functions.Address, m functions.Message) error {
 	if e.backlogBytes.Load() > e.opts.MaxBacklogBytes {
 		return ErrOverloaded
 	}
+	if e.journal.Space().Level != persistence.SpaceAmple {
+		return ErrDiskFull
+	}
 	return nil
+}
+
+// diskFull reports whether an append waits for disk space: that may take long.
+func (e *Engine) diskFull(size int) bool {
+	return e.journal.Space().Level == persistence.SpaceScarce || !e.journal.Takes(size)
 }
 
 // Outgoing is a message from outside and where it goes.

@@ -47,6 +47,8 @@ func (e *Engine) Purge(ctx context.Context, a functions.Address, dry bool) (Purg
 	select {
 	case o := <-ch:
 		return o.purged, o.err
+	case <-e.halted:
+		return Purged{}, e.journal.Err()
 	case <-e.stopped:
 		return Purged{}, ErrClosed
 	case <-ctx.Done():
@@ -117,6 +119,8 @@ func (e *Engine) addressesOf(t functions.TypeName, g persistence.KeyGroup) ([]fu
 			}
 		}
 		return out, nil
+	case <-e.halted:
+		return nil, e.journal.Err()
 	case <-e.stopped:
 		return nil, ErrClosed
 	}

@@ -170,15 +170,30 @@ func (inv *invocation) expire() {
 	}
 }
 
+// nudged takes back the nudge that the address has waited for, if it is the one.
+// Then the next is the one that was pending when this was armed before it: so
+// there is no need to arm that again.
+func (g *grain) nudged(nudge *persistence.Message) {
+	at, n := binary.Varint(nudge.Value)
+	if n <= 0 { // of a version that did not say
+		g.nudge = 0
+		return
+	}
+	if at == g.nudge {
+		g.nudge, _ = binary.Varint(nudge.Value[n:])
+	}
+}
+
 // armNudge has the address nudged at a time (0: never), unless it will be before.
 func (w *worker) armNudge(g *grain, at int64, tx *persistence.Transaction) {
 	if at == 0 || g.nudge != 0 && g.nudge <= at {
 		return
 	}
+	value := binary.AppendVarint(binary.AppendVarint(nil, at), g.nudge)
 	g.nudge = at
 	t := &timer{
 		group: g.record.Group, due: at, sequence: w.queue.next(),
-		message: &persistence.Message{Target: g.record.Address, Type: nudgeType},
+		message: &persistence.Message{Target: g.record.Address, Type: nudgeType, Value: value},
 	}
 	tx.Rows = append(tx.Rows, t.row())
 	w.timers.groups[t.group].add(t)

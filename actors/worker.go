@@ -361,7 +361,7 @@ func (w *worker) applyWrites(inv *invocation, tx *persistence.Transaction) {
 	}
 	tx.Cells = append(tx.Cells, g.extra...)
 	if isNudge {
-		g.nudge = 0
+		g.nudged(inv.message)
 	}
 	w.armNudge(g, next, tx)
 	tx.Nudge = g.nudge

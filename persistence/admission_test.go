@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/statefun-go/statefun/persistence/environment"
 )
 
 func rowOf(key string, size int) *Transaction {
@@ -130,7 +132,8 @@ func TestAFullLogRefuses(t *testing.T) {
 func TestRoomIsNeverMissed(t *testing.T) {
 	t.Parallel()
 	rooms := 0
-	j := &Journal{opts: Options{BatchBytes: 1000, Room: func() { rooms++ }}}
+	opts := Options{Environment: environment.Memory(), BatchBytes: 1000, Room: func() { rooms++ }}
+	j := &Journal{opts: opts, space: newSpace(&opts)}
 	const rounds = 30_000
 	var begun, ended atomic.Int64 // rounds, of the one who makes room
 	var maker sync.WaitGroup

@@ -287,7 +287,7 @@ func (j *Journal) admit(size int, txs []*Transaction) error {
 }
 
 func (j *Journal) fits(size int, txs []*Transaction) bool {
-	return size < j.opts.BatchBytes && !j.logFull.Load() && !j.overlayFull.Load() && j.admitLarge(txs)
+	return int64(size) < j.space.batch.Load() && !j.logFull.Load() && !j.overlayFull.Load() && !j.space.scarce() && j.admitLarge(txs)
 }
 
 // admitLarge lets one transaction pass however large it is, and more while they
@@ -301,6 +301,9 @@ func (j *Journal) admitLarge(txs []*Transaction) bool {
 	}
 	if n == 0 {
 		return true
+	}
+	if !j.space.takes(n) {
+		return false
 	}
 	sum := j.large.Add(n)
 	if sum > int64(j.opts.BatchBytes) && sum != n {

@@ -118,6 +118,7 @@ func (j *Journal) write(b *batch) error {
 	}
 	j.metrics.batches.Add(1)
 	j.metrics.logBytes.Add(uint64(len(e.b)))
+	j.space.wrote(int64(len(e.b)))
 	return j.log.Append(uint64(b.number), e.b)
 }
 

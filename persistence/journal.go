@@ -41,6 +41,10 @@ type Options struct {
 	MaterializeEvery time.Duration
 	// CacheBytes is the tables' block cache. Defaults to 96 MiB.
 	CacheBytes int64
+	// DiskReserve is the free disk space in bytes below which SpaceLow begins;
+	// SpaceScarce begins at half of it. Defaults to LogBytes, or a tenth of the
+	// disk if that is less. Negative: nobody looks.
+	DiskReserve int64
 
 	// Tables replaces Pebble, for simulation.
 	Tables tables.Tables
@@ -58,6 +62,9 @@ type Options struct {
 	Synced func(n BatchNumber)
 	// Egress takes the records of a durable batch in the order of their sequences.
 	Egress func([]EgressRecord)
+	// Space is called when the level of the disk's free space has changed. It
+	// must not block.
+	Space func(Space)
 	// Stopped is called once when an I/O error has stopped the journal.
 	Stopped func(error)
 }
@@ -79,6 +86,9 @@ func (o *Options) setDefaults() {
 	if o.Egress == nil {
 		o.Egress = func([]EgressRecord) {}
 	}
+	if o.Space == nil {
+		o.Space = func(Space) {}
+	}
 	if o.Stopped == nil {
 		o.Stopped = func(error) {}
 	}
@@ -94,6 +104,7 @@ type Journal struct {
 	overlay overlay
 	inboxes inboxes
 	specs   specs
+	space   *space
 	admission
 
 	deliver        func([]*Message)
@@ -107,6 +118,8 @@ type Journal struct {
 	materializeTask environment.Task
 	materializer    materializer
 
+	replayed  atomic.Bool // the overlay is complete
+	started   atomic.Bool // Start was called
 	closeOnce sync.Once
 	metrics   metrics
 }
@@ -115,7 +128,7 @@ type Journal struct {
 // and nobody may append before Start.
 func Open(opts Options) (*Journal, error) {
 	opts.setDefaults()
-	j := &Journal{opts: opts, deliver: opts.Deliver}
+	j := &Journal{opts: opts, deliver: opts.Deliver, space: newSpace(&opts)}
 	j.overlay.init()
 	j.inboxes.init(opts.KeyGroups)
 	if err := j.open(); err != nil {
@@ -129,17 +142,23 @@ func (j *Journal) open() error {
 	if err := makeDirs(fs, fs.PathJoin(dir, "log")); err != nil {
 		return err
 	}
+	j.space.begin(j.owed, j.spaceChanged) // Pebble compacts as soon as it is open
 	j.tables = j.opts.Tables
 	if j.tables == nil {
 		t, err := tables.OpenPebble(tables.Options{
-			FS: fs, Dir: fs.PathJoin(dir, "tables"), CacheBytes: j.opts.CacheBytes, Fatal: j.fatal,
+			FS: fs, Dir: fs.PathJoin(dir, "tables"), CacheBytes: j.opts.CacheBytes, Fatal: j.fatal, Disk: j.space,
 		})
 		if err != nil {
 			return err
 		}
 		j.tables = t
 	}
-	return j.recover(fs.PathJoin(dir, "log"))
+	if err := j.recover(fs.PathJoin(dir, "log")); err != nil {
+		return err
+	}
+	j.replayed.Store(true)
+	_ = j.space.look() // the next one may succeed
+	return nil
 }
 
 // makeDirs makes a directory and its parents so that a crash does not unmake
@@ -176,6 +195,8 @@ func (j *Journal) Start() {
 	j.materializeTask = d.Start("materialize", j.materializeStep) // the committer wakes it
 	j.commitTask = d.Start("commit", j.commitStep)
 	j.materializer.arm(j)
+	j.started.Store(true)
+	j.space.start(d)
 }
 
 // Shard returns the entrance of worker i; Outside that of everybody else.
@@ -240,7 +261,7 @@ func (j *Journal) close() error {
 	for started && j.Err() == nil && j.commitStep() {
 	}
 	err := j.Err()
-	if started && err == nil {
+	if started && err == nil && !j.space.short() {
 		err = j.materialize(true)
 	}
 	j.stop(nil)
@@ -253,6 +274,7 @@ func (j *Journal) stopTasks() (started bool) {
 		return false
 	}
 	j.materializer.disarm()
+	j.space.stop()
 	j.materializeTask.Stop()
 	j.commitTask.Stop()
 	return true

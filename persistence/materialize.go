@@ -68,7 +68,7 @@ func (m *materializer) consider(j *Journal) {
 }
 
 func (j *Journal) materializeStep() bool {
-	if j.stopped.Load() != nil || !j.materializer.due.Swap(false) {
+	if j.stopped.Load() != nil || j.space.short() || !j.materializer.due.Swap(false) {
 		return false
 	}
 	if err := j.materialize(false); err != nil {
@@ -98,7 +98,7 @@ func (j *Journal) materialize(final bool) error {
 		j.metrics.materializations.Add(1)
 		j.metrics.materializeNanos.Store(int64(clock.Now().Sub(started)))
 	}
-	if m := &j.materializer; final || j.logFull.Load() || m.applied-m.flushed.Load() >= j.opts.LogBytes/8 {
+	if m := &j.materializer; final || j.logFull.Load() || j.space.tight() || m.applied-m.flushed.Load() >= j.opts.LogBytes/8 {
 		return j.truncate()
 	}
 	return nil
@@ -350,6 +350,7 @@ func (j *Journal) truncate() error {
 	}
 	j.materializer.flushed.Store(j.materializer.applied)
 	j.logFull.Store(false) // the next batch looks again
+	_ = j.space.look()     // the next one may succeed
 	j.signalRoom()
 	return nil
 }

@@ -24,16 +24,11 @@ type Metrics struct {
 	LogBytes         int64 // of the log now
 	OverlayBytes     int64 // of log that is not in the tables
 	Tables           tables.Metrics
+	Space            Space
 }
 
 // Metrics may be called at any time.
 func (j *Journal) Metrics() Metrics {
-	j.overlay.mu.RLock()
-	overlay := j.overlay.active.bytes
-	if j.overlay.frozen != nil {
-		overlay += j.overlay.frozen.bytes
-	}
-	j.overlay.mu.RUnlock()
 	return Metrics{
 		Batches:          j.metrics.batches.Load(),
 		LogBytesWritten:  j.metrics.logBytes.Load(),
@@ -43,7 +38,8 @@ func (j *Journal) Metrics() Metrics {
 		LastSync:         time.Duration(j.metrics.syncNanos.Load()),
 		LastMaterialize:  time.Duration(j.metrics.materializeNanos.Load()),
 		LogBytes:         j.log.Size(),
-		OverlayBytes:     overlay,
+		OverlayBytes:     j.overlay.size(),
 		Tables:           j.tables.Metrics(),
+		Space:            j.Space(),
 	}
 }

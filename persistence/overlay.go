@@ -50,6 +50,17 @@ func newGeneration(number uint32, records recordTable) *generation {
 	}
 }
 
+// size is how many bytes of log payload it stands for.
+func (o *overlay) size() int64 {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	n := o.active.bytes
+	if o.frozen != nil {
+		n += o.frozen.bytes
+	}
+	return n
+}
+
 // setRecords takes the records of a part of a batch. It is called with mu held.
 //
 // The place that a slot knows may be outdated; then the key is put together from

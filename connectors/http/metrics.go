@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/persistence"
 )
 
 // responses counts answers by their status.
@@ -56,7 +58,7 @@ type collector struct {
 
 func newCollector(m Meter, r *responses) *collector {
 	return &collector{
-		meter: m, responses: r, gauges: append(nodeGauges(), journalGauges()...), functions: functionGauges(),
+		meter: m, responses: r, gauges: slices.Concat(nodeGauges(), journalGauges(), diskGauges()), functions: functionGauges(),
 		counters: describe("function_counter_total", "What functions count themselves.", "function", "counter"),
 		answers:  describe("http_responses_total", "Answers by status.", "code"),
 	}
@@ -101,6 +103,24 @@ func journalGauges() []gauge {
 		current("tables_memory_bytes", "Memory of the tables.", func(m *actors.Metrics) float64 { return float64(m.Journal.Tables.MemoryBytes) }),
 		total("tables_flushed_bytes", "Bytes written by flushes of the tables.", func(m *actors.Metrics) uint64 { return m.Journal.Tables.FlushedBytes }),
 		total("tables_compacted_bytes", "Bytes written by compactions of the tables.", func(m *actors.Metrics) uint64 { return m.Journal.Tables.CompactedBytes }),
+	}
+}
+
+func diskGauges() []gauge {
+	atLeast := func(l persistence.SpaceLevel) func(m *actors.Metrics) float64 {
+		return func(m *actors.Metrics) float64 {
+			if m.Journal.Space.Level >= l {
+				return 1
+			}
+			return 0
+		}
+	}
+	return []gauge{
+		current("disk_free_bytes", "Free space of the disk that the data directory is on.", func(m *actors.Metrics) float64 { return float64(m.Journal.Space.Free) }),
+		current("disk_owed_bytes", "Of the free space, what is yet to be written.", func(m *actors.Metrics) float64 { return float64(m.Journal.Space.Owed) }),
+		current("disk_reserve_bytes", "Free space below which messages are refused.", func(m *actors.Metrics) float64 { return float64(m.Journal.Space.Reserve) }),
+		current("disk_low", "1 while messages are refused for lack of disk space.", atLeast(persistence.SpaceLow)),
+		current("disk_scarce", "1 while functions pause, too, for lack of disk space.", atLeast(persistence.SpaceScarce)),
 	}
 }
 

@@ -36,8 +36,12 @@ func notAllowed(r *http.Request, allowed string) *problem {
 // errStopping is why requests end when the server does not wait any longer.
 var errStopping = errors.New("the node is stopping")
 
-// retryAfter is what an overloaded node asks for, in seconds.
-const retryAfter = "1"
+// What a node asks for, in seconds: an overloaded one has room soon, a full disk
+// needs somebody to make some.
+const (
+	retryAfter     = "1"
+	retryAfterFull = "5"
+)
 
 // answerTo makes an answer of any error.
 func answerTo(r *http.Request, err error) *problem {
@@ -47,6 +51,8 @@ func answerTo(r *http.Request, err error) *problem {
 		return p
 	case errors.Is(err, actors.ErrUnknownFunction), errors.Is(err, actors.ErrNoState), errors.Is(err, actors.ErrNotQuarantined):
 		return refuse(http.StatusNotFound, "%v", err)
+	case errors.Is(err, actors.ErrDiskFull): // clients and balancers know 503 better than 507
+		return refuse(http.StatusServiceUnavailable, "%v: nothing was accepted; try again later", err).with("Retry-After", retryAfterFull)
 	case errors.Is(err, actors.ErrOverloaded):
 		return refuse(http.StatusTooManyRequests, "%v: too much waits to be written; try again later", err).with("Retry-After", retryAfter)
 	case errors.Is(err, actors.ErrClosed), errors.Is(err, persistence.ErrStopped), errors.Is(context.Cause(r.Context()), errStopping):

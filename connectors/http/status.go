@@ -22,6 +22,17 @@ type Status struct {
 	Async       int64                                 `json:"async_running"`
 	Functions   map[functions.TypeName]FunctionStatus `json:"functions"`
 	Journal     JournalStatus                         `json:"journal"`
+	Disk        DiskStatus                            `json:"disk"`
+}
+
+// DiskStatus says what is known of the disk that the data directory is on, in
+// bytes. All is 0 if nobody looks.
+type DiskStatus struct {
+	Free    int64  `json:"free_bytes"`
+	Total   int64  `json:"total_bytes"`
+	Owed    int64  `json:"owed_bytes"` // of what is free, what is yet to be written
+	Reserve int64  `json:"reserve_bytes"`
+	Space   string `json:"space"` // ample, low: ingresses refuse, scarce: functions pause, too
 }
 
 // FunctionStatus are the totals of a function type.
@@ -58,7 +69,12 @@ func (a *admin) status(w http.ResponseWriter, r *http.Request) error {
 		Node: a.about, Accepted: m.Sends, Replies: m.Replies, LateReplies: m.LateReplies,
 		LiveGrains: m.LiveGrains, Waiting: m.Held, Quarantined: m.Quarantined, Async: m.Async,
 		Functions: functionStatus(m.Functions), Journal: journalStatus(&m.Journal),
+		Disk: diskStatus(&m.Journal.Space),
 	})
+}
+
+func diskStatus(s *persistence.Space) DiskStatus {
+	return DiskStatus{Free: s.Free, Total: s.Total, Owed: s.Owed, Reserve: s.Reserve, Space: s.Level.String()}
 }
 
 func functionStatus(all map[functions.TypeName]actors.FunctionMetrics) map[functions.TypeName]FunctionStatus {

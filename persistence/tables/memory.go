@@ -128,6 +128,9 @@ func (t *Memory) Flushed(key []byte) ([]byte, bool, error) {
 	return p.value, ok, nil
 }
 
+// Owed implements Tables. Nothing is on a disk.
+func (t *Memory) Owed() int64 { return 0 }
+
 // Metrics implements Tables.
 func (t *Memory) Metrics() Metrics { return Metrics{} }
 

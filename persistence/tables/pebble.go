@@ -2,8 +2,10 @@ package tables
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -19,8 +21,11 @@ type Options struct {
 	CacheBytes int64
 	// MemTableBytes is the size of one memtable. Defaults to 16 MiB.
 	MemTableBytes uint64
-	// Fatal is told of errors after which the process must not go on.
+	// Fatal is told of errors after which the process must not go on: the files
+	// stay then as they are. May be nil.
 	Fatal func(error)
+	// Disk is asked about free space. Nil: there is enough.
+	Disk Disk
 }
 
 // OpenPebble opens or creates the tables in a directory.
@@ -33,8 +38,14 @@ func OpenPebble(o Options) (Tables, error) {
 	}
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
+	t := &pebbleTables{}
+	t.guard = newGuard(o.FS, o.Disk, func(err error) {
+		if o.Fatal != nil {
+			o.Fatal(err)
+		}
+	})
 	opts := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          t.guard,
 		Cache:                       cache,
 		DisableWAL:                  true,
 		FormatMajorVersion:          pebble.FormatValueSeparation, // pinned: a newer Pebble must not change directories for good
@@ -43,6 +54,9 @@ func OpenPebble(o Options) (Tables, error) {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
 		Logger:                      quiet{o.Fatal},
+		EventListener: &pebble.EventListener{
+			CompactionEnd: func(info pebble.CompactionInfo) { t.guard.compacted(info.Err) },
+		},
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -51,9 +65,15 @@ func OpenPebble(o Options) (Tables, error) {
 	}
 	db, err := pebble.Open(o.Dir, opts)
 	if err != nil {
-		return nil, fmt.Errorf("tables: open %s: %w", o.Dir, err)
+		t.guard.close()
+		return nil, fmt.Errorf("tables: open %s: %w", o.Dir, cmp.Or(t.guard.err(), err))
 	}
-	return &pebbleTables{db: db}, nil
+	t.db = db
+	t.guard.open.Store(true)
+	if err := t.guard.err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("tables: open %s: %w", o.Dir, err), t.Close())
+	}
+	return t, nil
 }
 
 // indexBlockBytes is enough for one block to index a whole file: with more of them
@@ -61,7 +81,9 @@ func OpenPebble(o Options) (Tables, error) {
 const indexBlockBytes = 1 << 20
 
 type pebbleTables struct {
-	db *pebble.DB
+	db    *pebble.DB
+	guard *guard
+	owed  atomic.Int64 // bytes applied since the last Flush
 }
 
 func (t *pebbleTables) Get(key, dst []byte) ([]byte, bool, error) {
@@ -130,7 +152,8 @@ func (t *pebbleTables) Apply(b *Batch) error {
 	if err := pb.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("tables: apply: %w", err)
 	}
-	return nil
+	t.owed.Add(int64(size))
+	return t.guard.err()
 }
 
 func put(pb *pebble.Batch, o *op) error {
@@ -143,7 +166,21 @@ func put(pb *pebble.Batch, o *op) error {
 	return pb.Set(o.key, o.value, nil)
 }
 
-func (t *pebbleTables) Flush() error { return t.db.Flush() }
+func (t *pebbleTables) Flush() error {
+	owed := t.owed.Load()
+	if err := t.db.Flush(); err != nil {
+		return fmt.Errorf("tables: flush: %w", err)
+	}
+	if err := t.guard.err(); err != nil {
+		return err
+	}
+	t.owed.Add(-owed)
+	t.guard.flushed.Store(0)
+	return nil
+}
+
+// Owed implements Tables. What Pebble has flushed of its own accord is there.
+func (t *pebbleTables) Owed() int64 { return max(0, t.owed.Load()-t.guard.flushed.Load()) }
 
 func (t *pebbleTables) Flushed(key []byte) ([]byte, bool, error) {
 	it, err := t.db.NewIter(&pebble.IterOptions{OnlyReadGuaranteedDurable: true})
@@ -155,7 +192,9 @@ func (t *pebbleTables) Flushed(key []byte) ([]byte, bool, error) {
 	}
 	v, err := it.ValueAndErr()
 	v = append([]byte(nil), v...)
-	return v, err == nil, errors.Join(err, it.Close())
+	// What Pebble took for durable since then is not.
+	err = errors.Join(err, it.Close(), t.guard.err())
+	return v, err == nil, err
 }
 
 func (t *pebbleTables) Metrics() Metrics {
@@ -169,7 +208,10 @@ func (t *pebbleTables) Metrics() Metrics {
 	}
 }
 
-func (t *pebbleTables) Close() error { return t.db.Close() }
+func (t *pebbleTables) Close() error {
+	t.guard.close()
+	return t.db.Close()
+}
 
 // quiet passes on only what ends the process.
 type quiet struct {

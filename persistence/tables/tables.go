@@ -32,6 +32,9 @@ type Tables interface {
 	// Flushed returns the value that key has in what is durable.
 	Flushed(key []byte) (value []byte, ok bool, err error)
 
+	// Owed is about how many bytes a Flush would write now.
+	Owed() int64
+
 	Metrics() Metrics
 
 	// Close leaves what is not flushed to the log.

@@ -14,6 +14,7 @@ import (
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
 	door "github.com/statefun-go/statefun/connectors/http"
+	"github.com/statefun-go/statefun/persistence"
 )
 
 func statusCommand(n *node) *cobra.Command {
@@ -52,6 +53,24 @@ func plain(v any) string {
 	return fmt.Sprint(v)
 }
 
+// diskSentence says what the free space of the disk means.
+func diskSentence(d *door.DiskStatus) string {
+	free := console.Bytes(d.Free) + " free"
+	if d.Owed > 0 {
+		free += fmt.Sprintf(" (%s of that is yet to be written)", console.Bytes(d.Owed))
+	}
+	switch d.Space {
+	case persistence.SpaceLow.String():
+		return fmt.Sprintf("%s: less than the reserve of %s, so messages from outside are refused until there is more", free, console.Bytes(d.Reserve))
+	case persistence.SpaceScarce.String():
+		return fmt.Sprintf("%s: less than half of the reserve of %s, so messages from outside are refused and functions pause until there is more", free, console.Bytes(d.Reserve))
+	}
+	if d.Reserve == 0 {
+		return "free space is not looked at"
+	}
+	return fmt.Sprintf("%s, %s are kept in reserve", free, console.Bytes(d.Reserve))
+}
+
 func printStatus(c *console.Console, url string, s *door.Status) {
 	t := c.Table()
 	t.Row("listening", url)
@@ -69,6 +88,7 @@ func printStatus(c *console.Console, url string, s *door.Status) {
 	j := &s.Journal
 	t.Row("log", fmt.Sprintf("%s, %s written in %s batches", console.Bytes(j.LogBytes), console.Bytes(j.LogWritten), console.Count(j.Batches)))
 	t.Row("tables", fmt.Sprintf("%s on disk, %s in memory", console.Bytes(j.TablesDisk), console.Bytes(j.TablesMemory)))
+	t.Row("disk", diskSentence(&s.Disk))
 	t.Row("last sync", console.Milliseconds(time.Duration(j.LastSync*float64(time.Second))))
 	t.Print()
 	if len(s.Functions) == 0 {

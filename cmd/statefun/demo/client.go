@@ -137,7 +137,7 @@ func judge(ctx context.Context, response *http.Response, body []byte) (answer, e
 		return answer{}, nil
 	case code == http.StatusInternalServerError && strings.Contains(text, "the message was quarantined"):
 		return answer{}, nil
-	case code == http.StatusTooManyRequests:
+	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "":
 		return answer{}, errors.Join(errors.New(text), wait(ctx, retryAfter(response.Header)))
 	case code >= 500 || code == http.StatusRequestTimeout:
 		return answer{}, fmt.Errorf("%s: %s", response.Status, text)
