@@ -34,8 +34,9 @@ type Options struct {
 	// MaterializeBytes of log begin a materialization. Defaults to half of
 	// LogBytes.
 	MaterializeBytes int64
-	// OverlayBytes of memory begin one, too, and bound each of the overlay's two
-	// generations. Defaults to three eighths of LogBytes.
+	// OverlayBytes of rows in memory begin one, too, or three times as much of
+	// records; they bound each of the overlay's two generations. Defaults to an
+	// eighth of LogBytes.
 	OverlayBytes int64
 	// MaterializeEvery begins one when less has come together. Defaults to 5 s.
 	MaterializeEvery time.Duration
@@ -74,7 +75,7 @@ func (o *Options) setDefaults() {
 	o.BatchBytes = cmp.Or(o.BatchBytes, 8<<20)
 	o.LogBytes = cmp.Or(o.LogBytes, 256<<20)
 	o.MaterializeBytes = cmp.Or(o.MaterializeBytes, o.LogBytes/2)
-	o.OverlayBytes = cmp.Or(o.OverlayBytes, 3*o.LogBytes/8)
+	o.OverlayBytes = cmp.Or(o.OverlayBytes, o.LogBytes/8)
 	o.MaterializeEvery = cmp.Or(o.MaterializeEvery, 5*time.Second)
 	o.CacheBytes = cmp.Or(o.CacheBytes, 96<<20)
 	if o.Room == nil {

@@ -51,7 +51,7 @@ func (m *materializer) disarm() {
 func (m *materializer) consider(j *Journal) {
 	j.overlay.mu.RLock()
 	bytes, upTo := j.overlay.active.bytes, j.overlay.active.upTo
-	large := j.overlay.active.memory() >= j.opts.OverlayBytes
+	large := j.overlay.active.weight() >= j.opts.OverlayBytes
 	late := large && j.overlay.frozen != nil
 	j.overlay.mu.RUnlock()
 	full := upTo-m.flushed.Load() >= j.opts.LogBytes

@@ -89,8 +89,9 @@ func (g *generation) at(place uint64) (int, bool) {
 	return int(uint32(place)), uint32(place>>32) == g.number //nolint:gosec // its two halves
 }
 
-// memory is about how many bytes the generation takes.
-func (g *generation) memory() int64 { return g.rowBytes + int64(g.records.memory()) }
+// weight is about how many bytes the generation takes. Records count for a third:
+// they are in an arena, where the garbage collector does not look at them.
+func (g *generation) weight() int64 { return g.rowBytes + int64(g.records.memory())/3 }
 
 func (g *generation) setRow(r Row) {
 	old, replaced := g.rows.Set(r)

@@ -17,10 +17,10 @@ import (
 const percent = 400
 
 // As the heap nears resident, collections become more frequent instead, until
-// they would take too much time: what lives may always grow by two fifths.
+// they would take too much time: what lives may always grow to twice as much.
 const (
 	resident = 416 << 20
-	growth   = 1.4
+	growth   = 2
 )
 
 // Tune sets up the collector, unless whoever started the process has done so
@@ -43,7 +43,7 @@ func limit() {
 	debug.SetMemoryLimit(limitFor(s[0].Value.Uint64()))
 }
 
-func limitFor(live uint64) int64 { return max(resident, int64(growth*float64(live))) }
+func limitFor(live uint64) int64 { return max(resident, growth*int64(live)) }
 
 // cycle dies with every collection.
 type cycle struct{ f func() }
