@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,11 +18,14 @@ type overlay struct {
 	// settled are the records of the last frozen one: the tables show them, but
 	// here they are found sooner. spare is the memory of the one before.
 	settled, spare recordTable
-	key            []byte // reused
+	seed           maphash.Seed // of all their hashes
+	key            []byte       // reused
 }
 
 func (o *overlay) init() {
-	o.active, o.settled, o.spare = newGeneration(1, newRecordTable()), newRecordTable(), newRecordTable()
+	o.seed = maphash.MakeSeed()
+	table := func() recordTable { return newRecordTable(o.seed) }
+	o.active, o.settled, o.spare = newGeneration(1, table()), table(), table()
 }
 
 // generation is the coalesced content of consecutive batches. Absence is an
@@ -111,16 +115,17 @@ func (o *overlay) record(key string) ([]byte, bool) {
 
 // find is record without a copy. It is called with mu held.
 func (o *overlay) find(key string) ([]byte, bool) {
-	for _, g := range []*generation{o.active, o.frozen} {
+	hash := hashKey(o.seed, key)
+	for _, g := range [...]*generation{o.active, o.frozen} {
 		if g == nil {
 			continue
 		}
-		if i := g.records.find(key); i >= 0 {
+		if i := g.records.findHashed(key, hash); i >= 0 {
 			return g.records.value(i), true
 		}
 	}
 	// The tables may have forgotten an empty record.
-	if i := o.settled.find(key); i >= 0 && !isEmptyRecord(o.settled.value(i)) {
+	if i := o.settled.findHashed(key, hash); i >= 0 && !isEmptyRecord(o.settled.value(i)) {
 		return o.settled.value(i), true
 	}
 	return nil, false
@@ -209,7 +214,7 @@ func mergeRows(newer, older []Row, limit int) []Row {
 func (o *overlay) freeze() *generation {
 	o.frozen = o.active
 	o.active = newGeneration(max(1, o.frozen.number+1), o.spare)
-	o.spare = newRecordTable()
+	o.spare = newRecordTable(o.seed)
 	o.active.last, o.active.upTo = o.frozen.last, o.frozen.upTo
 	return o.frozen
 }

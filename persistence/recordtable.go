@@ -28,8 +28,9 @@ type recordEntry struct {
 
 const minIndex = 256
 
-func newRecordTable() recordTable {
-	return recordTable{seed: maphash.MakeSeed(), index: make([]uint32, minIndex)}
+// newRecordTable makes an empty table. Tables of one seed have the same hashes.
+func newRecordTable(seed maphash.Seed) recordTable {
+	return recordTable{seed: seed, index: make([]uint32, minIndex)}
 }
 
 func (t *recordTable) len() int { return len(t.entries) }
@@ -39,23 +40,25 @@ func (t *recordTable) key(i int) []byte { return t.arena.bytes(t.entries[i].key)
 func (t *recordTable) value(i int) []byte { return t.arena.bytes(t.entries[i].value) }
 
 // find returns the number of a key's entry, -1 if there is none.
-func (t *recordTable) find(key string) int {
-	i, _ := t.search([]byte(key), uint32(maphash.String(t.seed, key))) //nolint:gosec // see hash
+func (t *recordTable) find(key string) int { return t.findHashed(key, hashKey(t.seed, key)) }
+
+func (t *recordTable) findHashed(key string, hash uint32) int {
+	i, _ := search(t, key, hash)
 	return i
 }
 
-func (t *recordTable) hash(key []byte) uint32 { return uint32(maphash.Bytes(t.seed, key)) } //nolint:gosec // half of it is enough
+func hashKey(seed maphash.Seed, key string) uint32 { return uint32(maphash.String(seed, key)) } //nolint:gosec // half of it is enough
 
 // search returns the number of a key's entry, or -1 and where the index has room
 // for it.
-func (t *recordTable) search(key []byte, hash uint32) (entry int, free uint32) {
+func search[K string | []byte](t *recordTable, key K, hash uint32) (entry int, free uint32) {
 	mask := uint32(len(t.index) - 1) //nolint:gosec // a table of four billion records does not fit into memory
 	for at := hash & mask; ; at = (at + 1) & mask {
 		i := int(t.index[at]) - 1
 		if i < 0 {
 			return -1, at
 		}
-		if e := &t.entries[i]; e.hash == hash && bytes.Equal(t.arena.bytes(e.key), key) {
+		if e := &t.entries[i]; e.hash == hash && string(t.arena.bytes(e.key)) == string(key) {
 			return i, at
 		}
 	}
@@ -66,8 +69,8 @@ func (t *recordTable) add(key []byte) int {
 	if 4*(len(t.entries)+1) > 3*len(t.index) {
 		t.grow()
 	}
-	hash := t.hash(key)
-	i, at := t.search(key, hash)
+	hash := uint32(maphash.Bytes(t.seed, key)) //nolint:gosec // see hashKey
+	i, at := search(t, key, hash)
 	if i < 0 {
 		i = len(t.entries)
 		t.entries = append(t.entries, recordEntry{hash: hash, key: t.arena.add(key)})

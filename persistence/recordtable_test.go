@@ -3,6 +3,7 @@ package persistence
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -12,7 +13,7 @@ import (
 func TestRecordTable(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	table := newRecordTable()
+	table := newRecordTable(maphash.MakeSeed())
 	for range 5 {
 		model := map[string][]byte{}
 		for range rng.IntN(5000) {
