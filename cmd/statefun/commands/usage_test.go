@@ -64,6 +64,7 @@ func TestHelp(t *testing.T) {
 	for _, line := range []string{
 		"--help", "help", "run --help", "help state", "send --help", "purge --help", "status --help", "bench --help",
 		"quarantine --help", "quarantine retry --help", "quarantine drop -h", "bench grains --help", "bench latency --help", "bench raw --help",
+		"bench cold --help", "bench timers --help", "bench http --help", "bench hot --help", "bench values --help", "bench cores --help", "bench limits --help",
 	} {
 		s.expect(t, exit.OK, line, "Usage:", exit.Help)
 	}

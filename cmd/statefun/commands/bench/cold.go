@@ -43,6 +43,14 @@ type ColdReport struct {
 	ActivationsPerSecond float64 `json:"cold_activations_per_second"`
 }
 
+func defaultCold() coldConfig { return coldConfig{addresses: 1_000_000, live: 100_000} }
+
+// timed is the same with the durations and profiles of the flags.
+func (c coldConfig) timed(o *options) coldConfig {
+	c.warmup, c.duration, c.profiles = o.warmup, cmp.Or(o.duration, 8*time.Second), o.profiles
+	return c
+}
+
 func (c *coldConfig) grains(addresses int) GrainsConfig {
 	return GrainsConfig{
 		Addresses: addresses, LiveGrains: c.live, InFlight: cmp.Or(c.inFlight, defaultInFlight(addresses)), Warmup: c.warmup, Duration: c.duration,
@@ -149,7 +157,7 @@ func (r *ColdReport) print(c *console.Console) {
 func (*ColdReport) warnings() []string { return nil }
 
 func (o *options) cold() *cobra.Command {
-	cfg := coldConfig{addresses: 1_000_000, live: 100_000}
+	cfg := defaultCold()
 	cmd := &cobra.Command{
 		Use:   "cold",
 		Short: "Measure messages to grains that are not in memory",
@@ -168,7 +176,7 @@ order: all of them read their state from the tables.
 	f.IntVar(&cfg.live, "live-grains", cfg.live, "`number` of grains, about, that stay in memory")
 	f.IntVar(&cfg.inFlight, "in-flight", 0, "`number` of chains under way at a time (default: as grains)")
 	check := func(o *options) error {
-		cfg.warmup, cfg.duration, cfg.profiles = o.warmup, cmp.Or(o.duration, 8*time.Second), o.profiles
+		cfg = cfg.timed(o)
 		all := cfg.grains(cfg.addresses)
 		return errors.Join(positive("live-grains", cfg.live), all.validate(), inRange("--addresses", cfg.addresses, cfg.live, maxScript))
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -56,7 +57,7 @@ p50_ms and p99_ms those of HTTP calls; what was not measured is null.
 	f.DurationVar(&o.duration, "duration", 0, "how long each measurement counts (default 2s to 12s)")
 	o.profiles.flags(cmd)
 	chains.common(cmd)
-	cmd.AddCommand(o.grains(), o.latency(), o.cold(), o.timers(), o.sends(), o.hot(), o.values(), o.cores(), o.raw())
+	cmd.AddCommand(o.grains(), o.latency(), o.cold(), o.timers(), o.sends(), o.hot(), o.values(), o.cores(), o.raw(), o.limits())
 	return cmd
 }
 
@@ -79,10 +80,10 @@ func (o *options) run(check func(*options) error, measure func(context.Context, 
 			return err
 		}
 		if o.json {
-			return o.console.JSON(r)
+			return cmp.Or(o.console.JSON(r), r.failure())
 		}
 		r.print(o.console)
-		return nil
+		return r.failure()
 	}
 }
 

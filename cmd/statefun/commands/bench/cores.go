@@ -23,6 +23,21 @@ type coresConfig struct {
 	profiles *profiles
 }
 
+// defaultCores are one, two, and all.
+func defaultCores() coresConfig {
+	cores := []int{1, 2}
+	if n := runtime.NumCPU(); n > 2 {
+		cores = append(cores, n)
+	}
+	return coresConfig{cores: cores, grains: GrainsConfig{Addresses: 100_000}}
+}
+
+// timed is the same with the durations and profiles of the flags.
+func (c coresConfig) timed(o *options) coresConfig {
+	c.grains.Warmup, c.grains.Duration, c.profiles = o.warmup, cmp.Or(o.duration, 4*time.Second), o.profiles
+	return c
+}
+
 // CoresReport is the same chains on some numbers of cores.
 type CoresReport struct {
 	Addresses int        `json:"addresses"`
@@ -132,17 +147,8 @@ func printContention(c *console.Console, title string, at []Contention) {
 
 func (*CoresReport) warnings() []string { return nil }
 
-// defaultCores are one, two, and all.
-func defaultCores() []int {
-	out := []int{1, 2}
-	if n := runtime.NumCPU(); n > 2 {
-		out = append(out, n)
-	}
-	return out
-}
-
 func (o *options) cores() *cobra.Command {
-	cfg := coresConfig{cores: defaultCores(), grains: GrainsConfig{Addresses: 100_000}}
+	cfg := defaultCores()
 	cmd := &cobra.Command{
 		Use:   "cores",
 		Short: "Measure what more cores bring, and what goroutines wait for",
@@ -162,8 +168,7 @@ ten, and waiting from 10 µs.
 	f.IntVar(&cfg.grains.Addresses, "addresses", cfg.grains.Addresses, "`number` of grains, and of bare actors")
 	f.IntVar(&cfg.grains.InFlight, "in-flight", 0, "`number` of chains under way at a time, on both sides (default: for each side what it does best with)")
 	check := func(o *options) error {
-		cfg.profiles = o.profiles
-		cfg.grains.Warmup, cfg.grains.Duration = o.warmup, cmp.Or(o.duration, 4*time.Second)
+		cfg = cfg.timed(o)
 		errs := []error{positive("addresses", cfg.grains.Addresses), cfg.grains.validate()}
 		for _, n := range cfg.cores {
 			errs = append(errs, inRange("--cores", n, 1, 1024))

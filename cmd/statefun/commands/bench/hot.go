@@ -25,6 +25,14 @@ type hotConfig struct {
 	profiles  *profiles
 }
 
+func defaultHot() hotConfig { return hotConfig{addresses: 100_000, percent: 90} }
+
+// timed is the same with the durations and profiles of the flags.
+func (c hotConfig) timed(o *options) hotConfig {
+	c.warmup, c.duration, c.profiles = o.warmup, cmp.Or(o.duration, 4*time.Second), o.profiles
+	return c
+}
+
 // HotReport is what other addresses get done while most messages go to one.
 type HotReport struct {
 	Addresses  int     `json:"addresses"`
@@ -128,7 +136,7 @@ func (r *HotReport) print(c *console.Console) {
 func (r *HotReport) warnings() []string { return r.UniformHalves.warnings("all addresses alike") }
 
 func (o *options) hot() *cobra.Command {
-	cfg := hotConfig{addresses: 100_000, percent: 90}
+	cfg := defaultHot()
 	cmd := &cobra.Command{
 		Use:   "hot",
 		Short: "Measure what one hot address does to the others",
@@ -146,7 +154,7 @@ others nothing.
 	f.IntVar(&cfg.percent, "percent", cfg.percent, "`percentage` of messages to the hot address")
 	f.IntVar(&cfg.inFlight, "in-flight", 0, "`number` of chains under way at a time (default: as grains)")
 	check := func(o *options) error {
-		cfg.warmup, cfg.duration, cfg.profiles = o.warmup, cmp.Or(o.duration, 4*time.Second), o.profiles
+		cfg = cfg.timed(o)
 		all := cfg.grains(cfg.duration)
 		return errors.Join(inRange("--addresses", cfg.addresses, 2, 1_000_000), inRange("--percent", cfg.percent, 1, 99), all.validate())
 	}

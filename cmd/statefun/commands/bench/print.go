@@ -22,6 +22,9 @@ func (r *Report) print(c *console.Console) {
 	if r.Journal != nil || len(r.Actors) > 0 {
 		r.printRaw(c)
 	}
+	if len(r.Limits) > 0 {
+		limitsTable(c, r.Limits)
+	}
 	for _, w := range r.Warnings {
 		c.Notef("warning: %s", w)
 	}

@@ -40,6 +40,34 @@ func measured() *suite {
 		comparisons: []*comparison{compared(1_000, 4_500_000, 6_000_000, 8_000_000), compared(100_000, 1_500_000, 600_000, 650_000)},
 		latency:     &LatencyResult{Calls: 10_000, CallsPerSecond: 1000, P50: 1500 * time.Microsecond, P90: 2 * time.Millisecond, P99: 4 * time.Millisecond, P999: 9 * time.Millisecond, Max: 20 * time.Millisecond},
 		latencyRate: 1000,
+		sections:    foundSections(),
+	}
+}
+
+// foundSections are figures of all other measurements.
+func foundSections() sections {
+	return sections{
+		Cold: &ColdReport{
+			Addresses: 1_000_000, LiveGrains: 100_000, Seconds: 8, AllLivePerSecond: 1_500_000, MessagesPerSecond: 450_000, RatioToAllLive: 0.3,
+			ActivationsPerMessage: 0.9, ResidentPerGrain: 1234.5, AllocsPerMessage: 5.25, DiskBytesPerMessage: 321, ActivationsPerSecond: 123_456,
+		},
+		Timers: &TimersReport{Timers: 1_000_000, Addresses: 100_000, PayloadBytes: 64, SetPerSecond: 345_678, FiredPerSecond: 456_789, AllocsPerTimer: 18.7, DiskBytesPerTimer: 326},
+		Sends: &SendsReport{Addresses: 1000, PayloadBytes: 64, Seconds: 4, Runs: []SendsComparison{
+			{Connections: 64, SendsPerSecond: 50_000, BarePerSecond: 75_000, BareHalves: halves{70_000, 80_000}, RatioToBare: 2.0 / 3, P50: 1.25, P99: 9.5, BareP50: 0.75, BareP99: 3},
+			{Connections: 512, SendsPerSecond: 60_000, BarePerSecond: 75_000, BareHalves: halves{60_000, 90_000}, RatioToBare: 0.8, P50: 8, P99: 30, BareP50: 6, BareP99: 20},
+		}},
+		Hot: &HotReport{
+			Addresses: 100_000, HotPercent: 90, Seconds: 4, UniformPerSecond: 1_000_000, UniformHalves: halves{950_000, 1_050_000},
+			MessagesPerSecond: 900_000, OthersPerSecond: 90_000, OthersShare: 100_000, RatioToUniform: 0.9,
+		},
+		Values: &ValuesReport{Seconds: 4, Runs: []ValuesComparison{{
+			ValueBytes: 64 << 10, Addresses: 2048, BytesPerSecond: 150 << 20, BareBytesPerSecond: 120 << 20, BareHalves: halves{110 << 20, 130 << 20},
+			RatioToBare: 1.25, DiskBytesPerByte: 1.5, AllocsPerValue: 16.25,
+		}}},
+		Cores: &CoresReport{Addresses: 100_000, Seconds: 4, Runs: []CoresRun{
+			{Cores: 1, MessagesPerSecond: 800_000, SpeedUp: 1, CoresUsed: 1, BarePerSecond: 400_000, BareSpeedUp: 1, Waits: []Contention{{"environment.(*runner).run", 1.25, 12}}},
+			{Cores: 2, MessagesPerSecond: 1_500_000, SpeedUp: 1.875, CoresUsed: 1.9, BarePerSecond: 600_000, BareSpeedUp: 1.5, LockShare: 0.0125, Locks: []Contention{{"persistence.(*Shard).Append", 0.1, 34}}},
+		}},
 	}
 }
 

@@ -26,6 +26,8 @@ type Report struct {
 	Latency  *LatencyReport `json:"latency,omitempty"`
 	Actors   []ActorsReport `json:"raw_actors,omitempty"`
 	Journal  *JournalReport `json:"raw_journal,omitempty"`
+	Limits   []Limit        `json:"limits,omitempty"`
+	Scale    float64        `json:"scale,omitempty"` // of Limits, which count at 1 only
 	Warnings []string       `json:"warnings,omitempty"`
 }
 
@@ -119,6 +121,9 @@ func (s *suite) report() Report {
 	}
 	if len(r.Grains) > 0 {
 		r.headline(&r.Grains[0])
+	}
+	if s.scale > 0 {
+		r.Scale, r.Limits = s.scale, r.limits()
 	}
 	return r
 }

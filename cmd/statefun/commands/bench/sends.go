@@ -28,6 +28,16 @@ type sendsConfig struct {
 	profiles    *profiles
 }
 
+func defaultSends() sendsConfig {
+	return sendsConfig{connections: []int{64, 512}, addresses: 1000, payload: 64}
+}
+
+// timed is the same with the durations and profiles of the flags.
+func (c sendsConfig) timed(o *options) sendsConfig {
+	c.warmup, c.duration, c.profiles = cmp.Or(o.warmup, time.Second), cmp.Or(o.duration, 4*time.Second), o.profiles
+	return c
+}
+
 // SendsReport is messages sent through HTTP, answered when they are durable.
 type SendsReport struct {
 	Addresses    int               `json:"addresses"`
@@ -176,7 +186,7 @@ func (r *SendsReport) warnings() (out []string) {
 }
 
 func (o *options) sends() *cobra.Command {
-	cfg := sendsConfig{connections: []int{64, 512}, addresses: 1000, payload: 64}
+	cfg := defaultSends()
 	cmd := &cobra.Command{
 		Use:   "http",
 		Short: "Measure messages sent through HTTP",
@@ -196,8 +206,7 @@ status. In the end the durable states of all grains must add up to the answers.
 	f.IntVar(&cfg.addresses, "addresses", cfg.addresses, "`number` of grains")
 	f.IntVar(&cfg.payload, "payload", cfg.payload, "size of a message in `bytes`")
 	check := func(o *options) error {
-		cfg.profiles, cfg.duration = o.profiles, cmp.Or(o.duration, 4*time.Second)
-		cfg.warmup = cmp.Or(o.warmup, time.Second)
+		cfg = cfg.timed(o)
 		errs := []error{inRange("--addresses", cfg.addresses, 1, 1_000_000), inRange("--payload", cfg.payload, 1, 1<<20)}
 		for _, n := range cfg.connections {
 			errs = append(errs, inRange("--connections", n, 1, 10_000))

@@ -28,6 +28,7 @@ type suite struct {
 	latencyRate int
 
 	sections
+	scale float64 // of what is held against limits, 0: nothing is
 }
 
 // newSuite measures what every figure is shown with: the disk.
@@ -101,6 +102,9 @@ func (s *suite) warnings() (out []string) {
 	if benchmarks.InMemory(s.fileSystem) {
 		out = append(out, fmt.Sprintf("%s is on %s, in memory: nothing there is durable, and no figure says anything about a disk; choose another directory with --data",
 			s.dir, s.fileSystem))
+	}
+	if s.scale > 0 && s.scale < 1 {
+		out = append(out, fmt.Sprintf("floors and aims are for scale 1, not for %g: none counts", s.scale))
 	}
 	for _, c := range s.comparisons {
 		if n := c.noise(); n > 0.2 {

@@ -26,6 +26,10 @@ type timersConfig struct {
 	profiles  *profiles
 }
 
+func defaultTimers() timersConfig {
+	return timersConfig{timers: 1_000_000, addresses: 100_000, payload: 64}
+}
+
 // TimersReport is delayed messages that are sent, and become due together.
 type TimersReport struct {
 	Timers         int     `json:"timers"`
@@ -203,7 +207,7 @@ func (r *TimersReport) print(c *console.Console) {
 func (*TimersReport) warnings() []string { return nil }
 
 func (o *options) timers() *cobra.Command {
-	cfg := timersConfig{timers: 1_000_000, addresses: 100_000, payload: 64}
+	cfg := defaultTimers()
 	cmd := &cobra.Command{
 		Use:   "timers",
 		Short: "Measure delayed messages: setting them, and firing them",

@@ -27,6 +27,14 @@ type valuesConfig struct {
 	profiles *profiles
 }
 
+func defaultValues() valuesConfig { return valuesConfig{sizes: []int{1 << 10, 64 << 10, 1 << 20}} }
+
+// timed is the same with the durations and profiles of the flags.
+func (c valuesConfig) timed(o *options) valuesConfig {
+	c.warmup, c.duration, c.profiles = cmp.Or(o.warmup, time.Second), cmp.Or(o.duration, 4*time.Second), o.profiles
+	return c
+}
+
 // ValuesReport is states of some size that are written.
 type ValuesReport struct {
 	Seconds float64            `json:"seconds"`
@@ -213,7 +221,7 @@ func (r *ValuesReport) warnings() (out []string) {
 }
 
 func (o *options) values() *cobra.Command {
-	cfg := valuesConfig{sizes: []int{1 << 10, 64 << 10, 1 << 20}}
+	cfg := defaultValues()
 	cmd := &cobra.Command{
 		Use:   "values",
 		Short: "Measure states of 1 KiB to 1 MiB",
@@ -228,7 +236,7 @@ them. In the end what is durable of every grain must be a value that was stored.
 	}
 	cmd.Flags().IntSliceVar(&cfg.sizes, "size", cfg.sizes, "size of a value in `bytes`; several are measured one after the other")
 	check := func(o *options) error {
-		cfg.profiles, cfg.warmup, cfg.duration = o.profiles, cmp.Or(o.warmup, time.Second), cmp.Or(o.duration, 4*time.Second)
+		cfg = cfg.timed(o)
 		var errs []error
 		for _, n := range cfg.sizes {
 			errs = append(errs, inRange("--size", n, 16, 32<<20))
