@@ -22,6 +22,7 @@ type function struct {
 	// Milliseconds since 1970, and counts, about holding workers up.
 	slowUntil, penalty      atomic.Int64
 	sluggish, sluggishSince atomic.Int64
+	slow, slowSince         atomic.Int64 // addresses
 }
 
 // state is a declared state with its number in the journal. Its place in the
@@ -118,7 +119,7 @@ const (
 	sluggishRuns = 100 // within a second: no accident of the operating system's
 )
 
-// noteSlow is told that the function held its worker up.
+// noteSlow is told that the function holds workers up.
 func (f *function) noteSlow(now int64) {
 	penalty := firstPenalty
 	if was := f.penalty.Load(); now < f.slowUntil.Load()+was {
@@ -126,6 +127,19 @@ func (f *function) noteSlow(now int64) {
 	}
 	f.penalty.Store(penalty)
 	f.slowUntil.Store(now + penalty)
+}
+
+// noteSlowAddress is told that one of its addresses was found slow. Where it is
+// several within a second, it is the function.
+func (f *function) noteSlowAddress(now int64) {
+	if since := f.slowSince.Load(); now-since > firstPenalty || now < since {
+		f.slowSince.Store(now)
+		f.slow.Store(0)
+	}
+	if f.slow.Add(1) >= slowTogether {
+		f.slow.Store(0)
+		f.noteSlow(now)
+	}
 }
 
 // noteSluggish is told that a run took some milliseconds, which on a busy machine

@@ -50,6 +50,7 @@ type grain struct {
 	attempts int    // at the first pending message
 	starts   int    // of that, by processes that did not live to see the end
 	marked   bool   // the current attempt is durable
+	slowness slowness
 	reason   string // why the grain waits, for people
 	until    int64  // until when, milliseconds since 1970, 0: open
 

@@ -34,7 +34,8 @@ type invocation struct {
 	// abandoned says that the worker went on without it; stop ends its watch.
 	owner     uint64
 	abandoned atomic.Bool
-	started   time.Time
+	started   time.Time     // when it was left alone
+	took      time.Duration // since then
 	stop      func()
 
 	// ctx holds what only a function that asks for it, or one off the worker,
@@ -131,9 +132,12 @@ func (inv *invocation) invoke() error {
 // runAlone runs the function on a goroutine of its own and hands the outcome to
 // the worker. The deadline is kept there; on a worker the watchdog keeps it.
 func (inv *invocation) runAlone() {
+	clock := inv.engine.env.Clock
+	inv.started = clock.Now()
 	stop := inv.watch()
 	inv.run()
 	stop()
+	inv.took = clock.Now().Sub(inv.started)
 	if !errors.Is(inv.err, errGoexit) { // which run has reported itself
 		inv.worker.post(func(w *worker) { w.finish(inv) })
 	}

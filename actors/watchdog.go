@@ -23,6 +23,7 @@ const (
 	lookIdle    = 4
 	lookCrowded = 1
 	crowded     = time.Millisecond
+	surelySlow  = 4 * lookEvery // after the worker was taken away
 )
 
 // looks is what the watchdog has seen of a worker.
@@ -52,9 +53,9 @@ func (d *watchdog) look() time.Duration {
 			*seen = looks{running: running}
 			continue
 		}
-		if seen.score += weight; weight == lookIdle {
-			w.slowRun.Store(running)
-		}
+		seen.score += weight
+		w.crowded.Store(weight == lookCrowded)
+		w.slowRun.Store(running)
 		if seen.score >= rescueAt {
 			w.rescue(owner)
 		}
@@ -97,8 +98,9 @@ func (w *worker) lost(inv *invocation) {
 	w.handover.Lock()
 	inv.stop()
 	w.handover.Unlock()
-	if now := w.engine.env.Clock.Now(); now.Sub(inv.started) > 4*lookEvery {
-		inv.fn.noteSlow(now.UnixMilli()) // the function, not only its worker's thread
+	now := w.engine.env.Clock.Now()
+	if inv.took = now.Sub(inv.started); inv.took > surelySlow {
+		inv.fn.noteSlowAddress(now.UnixMilli()) // at once: the worker may be held up again
 	}
 	w.post(func(w *worker) { w.finish(inv) })
 	w.engine.alone.Add(-1)
@@ -116,4 +118,27 @@ func (w *worker) exited(inv *invocation) {
 	}
 	w.handover.Unlock()
 	w.lost(inv)
+}
+
+// wasSlow is told of an invocation that the watchdog has seen at two looks.
+func (w *worker) wasSlow(inv *invocation) {
+	if inv.grain.slowness.mark() {
+		inv.fn.noteSlowAddress(w.now)
+	}
+	if !w.crowded.Load() {
+		inv.fn.noteSluggish(w.now)
+	}
+}
+
+// judge is told of an invocation that ended off the worker. One that the worker
+// was taken away from, and that went on for a while, was slow for sure: not only
+// its thread was.
+func (w *worker) judge(inv *invocation) {
+	s := &inv.grain.slowness
+	switch {
+	case s.isAlone():
+		s.ran(inv.took)
+	case inv.abandoned.Load() && inv.took > surelySlow:
+		s.seclude()
+	}
 }

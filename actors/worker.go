@@ -50,6 +50,7 @@ type worker struct {
 	handover  sync.Mutex    // held while the worker changes hands
 	running   atomic.Uint64 // counts inline invocations, for the watchdog
 	slowRun   atomic.Uint64 // the last of them that the watchdog found slow
+	crowded   atomic.Bool   // goroutines had to wait for a processor then
 	held      atomic.Int64  // messages that wait with grains
 	heldBytes int64         // of those
 	toSpill   []*grain      // have messages to spill once they are durable
@@ -221,7 +222,7 @@ func (w *worker) invoke(g *grain, m *persistence.Message) {
 		w.mark(g, m)
 		return
 	}
-	if g.fn.blocking(w.now) {
+	if g.slowness.isAlone() || g.fn.blocking(w.now) {
 		inv := newInvocation(w)
 		inv.begin(g, m, w.now)
 		g.busy(statusRunning, "its function is running", 0)
@@ -240,7 +241,9 @@ func (w *worker) invoke(g *grain, m *persistence.Message) {
 		return
 	}
 	if w.slowRun.Load() == w.running.Load() {
-		inv.fn.noteSluggish(w.now)
+		w.wasSlow(inv)
+	} else if g.slowness.marks != 0 {
+		g.slowness.passed()
 	}
 	w.complete(inv)
 }
@@ -256,6 +259,7 @@ func (w *worker) keep(g *grain, m *persistence.Message) {
 func (w *worker) finish(inv *invocation) {
 	g := inv.grain
 	g.ready()
+	w.judge(inv)
 	switch {
 	case inv.givenUp.Load():
 		inv.err = errDeadline
