@@ -5,6 +5,10 @@
 //     durable: the limit of messaging.
 //   - [JournalWrites] commits batches to a plain Pebble database with sync: the
 //     limit of a naive durable store.
+//   - [ValueWrites] writes large values to a plain Pebble database in order: the
+//     limit of storing them by way of one.
+//   - [BareHTTP] makes requests to a net/http server that does nothing, with a client
+//     that does as little: the limit of taking messages by HTTP.
 //   - [FsyncLatency] appends to a file and syncs it: the limit of the disk, and
 //     so the least that anything durable takes.
 //   - [FileSystem] and [Machine] say what the figures were measured on.

@@ -31,8 +31,9 @@ func Command(c *console.Console, start StartNode) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure throughput and latency of this machine",
 		Long: `Measures what a node does on this machine, next to the raw limits of the same
-machine, in the same run. Alone it measures everything within a minute: messages
-between 1,000 and 100,000 grains, HTTP calls, and the raw limits.
+machine, in the same run. Alone it measures within a minute what matters most:
+messages between 1,000 and 100,000 grains, HTTP calls, and the raw limits. The
+commands below measure more, and limits all of it.
 
 Everything is durable, and on the disk of the working directory unless --data says
 otherwise; what was written is removed afterwards. Nothing should run beside it.

@@ -4,6 +4,11 @@
 //   - [Grains]: chains of messages between random grains, as [benchmarks.BareActors]
 //     runs them between plain actors.
 //   - [Latency]: calls of a grain through HTTP, at a fixed rate.
+//   - [ColdReport], [TimersReport], [SendsReport], [HotReport], [ValuesReport] and
+//     [CoresReport] say what else is measured, each in the file of its name.
+//
+// What is measured checks itself: durable states must add up to what was sent. A
+// [Limit] holds a figure against its floor and its aim.
 //
 // [Command] is the command line around them. A node is whatever [StartNode]
 // starts, in a directory of its own that is removed afterwards.
