@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/functions"
 )
 
 // GrainsConfig says what Grains runs. The zero value is ready to use.
@@ -113,15 +114,17 @@ func (c *chains) measure(ctx context.Context, e *actors.Engine) (r GrainsResult,
 // measureRun runs chains for the warm-up and the duration, and then to their end.
 func (c *chains) measureRun(ctx context.Context, e *actors.Engine) (usage, error) {
 	u, err := c.measureFor(ctx, e, phase{
-		warmup: c.cfg.Warmup, duration: c.cfg.Duration, profiles: c.cfg.profiles, count: c.processed,
+		warmup: c.cfg.Warmup, duration: c.cfg.Duration, profiles: c.cfg.profiles, count: func() int64 { return invocations(e, hopType) },
 		observe: func() func() { return c.observe(e) },
 	})
 	c.sent += c.started.Load() * int64(c.cfg.Hops)
 	return u, err
 }
 
-// processed is how many messages the chains that have ended took.
-func (c *chains) processed() int64 { return c.ended.Load() * int64(c.cfg.Hops) }
+// invocations is how many messages a function has handled.
+func invocations(e *actors.Engine, t functions.TypeName) int64 {
+	return int64(e.Metrics().Functions[t].In) //nolint:gosec // few enough
+}
 
 // validate fills in the defaults, except that of InFlight.
 func (c *GrainsConfig) validate() error {

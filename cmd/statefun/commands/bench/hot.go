@@ -67,7 +67,7 @@ func (h *hotspot) observe(e *actors.Engine) (end func()) {
 
 // gotOthers is what other addresses got so far.
 func (h *hotspot) gotOthers(e *actors.Engine) int64 {
-	return int64(e.Metrics().Functions[hopType].In) - h.got.Load() //nolint:gosec // few enough
+	return invocations(e, hopType) - h.got.Load()
 }
 
 func (c *hotConfig) grains(d time.Duration) GrainsConfig {
