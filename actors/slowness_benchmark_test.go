@@ -91,6 +91,9 @@ func benchOneSlow(b *testing.B, kind string) {
 	ctx, cancel := context.WithCancel(b.Context())
 	var flood sync.WaitGroup
 	sent := 0
+	for ; sent < 100_000; sent += 500 {
+		send(one, 0, 500)
+	}
 	flood.Go(func() {
 		for t := time.NewTicker(tick); ctx.Err() == nil; sent += perTick {
 			<-t.C

@@ -1,0 +1,178 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/statefun-go/statefun/persistence/environment"
+)
+
+// A level is left at a quarter more than it is entered at.
+func TestLevelsOfSpace(t *testing.T) {
+	t.Parallel()
+	const reserve = 1000
+	for _, c := range []struct {
+		was   SpaceLevel
+		spare int64
+		want  SpaceLevel
+	}{
+		{SpaceAmple, 1000, SpaceAmple}, {SpaceAmple, 999, SpaceLow}, {SpaceAmple, 500, SpaceLow}, {SpaceAmple, 499, SpaceScarce},
+		{SpaceLow, 1249, SpaceLow}, {SpaceLow, 1250, SpaceAmple}, {SpaceLow, 500, SpaceLow}, {SpaceLow, -1, SpaceScarce},
+		{SpaceScarce, 624, SpaceScarce}, {SpaceScarce, 625, SpaceLow}, {SpaceScarce, 1249, SpaceLow}, {SpaceScarce, 1250, SpaceAmple},
+	} {
+		if got := levelOf(c.spare, reserve, c.was); got != c.want {
+			t.Errorf("%d bytes, %v before: %v, want %v", c.spare, c.was, got, c.want)
+		}
+	}
+}
+
+// Who writes is bound to look before the next threshold is crossed, however much
+// is written between two looks, and every byte of the log is owed once more.
+func TestNoThresholdIsCrossedUnseen(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	d := newSmallDisk(t, 1<<30)
+	opts := Options{Environment: environment.Memory(), LogBytes: 64 << 20, BatchBytes: 8 << 20, Workers: 2}
+	opts.Environment.FS = d
+	s := newSpace(&opts)
+	owed, seen := int64(0), map[SpaceLevel]int64{}
+	s.begin(func() int64 { return owed }, func(was, is Space) {
+		if was.Level != is.Level {
+			seen[is.Level] = is.Free - is.Owed
+		}
+	})
+	for others := int64(0); len(seen) < 2; {
+		n := rng.Int64N(min(s.batch.Load()*3, leastBudget)) + 1
+		s.wrote(n)
+		others, owed = others+n, owed+n
+		d.SetOthers(others)
+	}
+	reserve := s.last.Load().Reserve
+	if reserve != 64<<20 {
+		t.Errorf("a reserve of %d", reserve)
+	}
+	for level, threshold := range map[SpaceLevel]int64{SpaceLow: reserve, SpaceScarce: reserve / 2} {
+		if late := threshold - seen[level]; late < 0 || late > 4*leastBudget {
+			t.Errorf("%v was seen %d bytes below its threshold", level, late)
+		}
+	}
+}
+
+func newSmallDisk(t *testing.T, capacity int64) *environment.SmallDisk {
+	t.Helper()
+	d, err := environment.NewSmallDisk(vfs.NewMem(), "/", capacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// A file system that does not tell, or nobody who wants to know: no reserve.
+func TestSpaceThatIsNotLookedAt(t *testing.T) {
+	t.Parallel()
+	for _, opts := range []Options{
+		{Environment: environment.Memory()},
+		{Environment: environment.Memory(), DiskReserve: -1},
+	} {
+		if opts.DiskReserve < 0 {
+			opts.Environment.FS = newSmallDisk(t, 1<<20)
+		}
+		opts.setDefaults()
+		s := newSpace(&opts)
+		s.begin(func() int64 { return 0 }, func(Space, Space) {})
+		s.wrote(1 << 40)
+		if s.on.Load() || s.scarce() || s.short() || s.tight() || !s.MayCompact() || !s.takes(1<<40) {
+			t.Errorf("somebody looks: %+v", s.last.Load())
+		}
+	}
+}
+
+// A look that fails leaves things as they were.
+func TestALookThatFails(t *testing.T) {
+	t.Parallel()
+	d := &blindDisk{FS: newSmallDisk(t, 1<<20)}
+	opts := Options{Environment: environment.Memory(), DiskReserve: 1 << 20}
+	opts.Environment.FS = d
+	opts.setDefaults()
+	s := newSpace(&opts)
+	d.blind = true
+	s.begin(func() int64 { return 1 }, func(Space, Space) {})
+	if s.scarce() || !s.on.Load() {
+		t.Errorf("after a failed look: %+v", s.last.Load())
+	}
+	d.blind = false
+	s.wrote(1)
+	if is := s.last.Load(); is.Level != SpaceLow || is.Free != 1<<20 || is.Owed != 1 {
+		t.Errorf("after a look: %+v", s.last.Load())
+	}
+}
+
+type blindDisk struct {
+	vfs.FS
+	blind bool
+}
+
+func (d *blindDisk) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	if d.blind {
+		return vfs.DiskUsage{}, fmt.Errorf("statfs %s: %w", path, syscall.EIO)
+	}
+	return d.FS.GetDiskUsage(path)
+}
+
+// The pauses between compactions that fail grow up to a minute.
+func TestCompactionsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	c := &pauses{Clock: environment.Memory().Clock}
+	s := &space{clock: c}
+	for _, failures := range []int{1, 2, 7, 1000} {
+		s.Retry(failures)
+	}
+	if got := fmt.Sprint(c.seen); got != "[1s 2s 1m0s 1m0s]" {
+		t.Error(got)
+	}
+}
+
+type pauses struct {
+	environment.Clock
+	seen []time.Duration
+}
+
+func (c *pauses) AfterFunc(d time.Duration, _ func()) environment.Timer {
+	c.seen = append(c.seen, d)
+	return nil
+}
+
+// A write beyond the small disk's room fails as the kernel's would.
+func TestSmallDisk(t *testing.T) {
+	t.Parallel()
+	d := newSmallDisk(t, 1000)
+	f, err := d.OpenReadWrite("/a", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(make([]byte, 600), 0); err != nil || d.Free() != 400 {
+		t.Errorf("%d free, %v", d.Free(), err)
+	}
+	if _, err := f.Write(make([]byte, 600)); err != nil || d.Free() != 400 { // over what is there
+		t.Errorf("%d free, %v", d.Free(), err)
+	}
+	if n, err := f.Write(make([]byte, 600)); n != 400 || !errors.Is(err, syscall.ENOSPC) || d.Free() != 0 {
+		t.Errorf("%d bytes, %d free, %v", n, d.Free(), err)
+	}
+	d.SetOthers(-100)
+	if err := d.Rename("/a", "/b"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := f.Write(make([]byte, 100)); n != 100 || err != nil || d.Free() != 0 {
+		t.Errorf("%d bytes, %d free, %v", n, d.Free(), err)
+	}
+	if err := errors.Join(d.Remove("/b"), f.Close()); err != nil || d.Free() != 1100 {
+		t.Errorf("%d free, %v", d.Free(), err)
+	}
+}
