@@ -1,6 +1,10 @@
 package actors
 
 import (
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
 )
@@ -8,12 +12,13 @@ import (
 // directory maps the addresses of one worker to their live grains. Only the
 // worker touches it, so delivery and passivation cannot meet.
 type directory struct {
-	grains  grainTable
-	all     []*grain // every grain ever spawned, for the clock
-	free    []*grain // of those, the ones that serve nobody
-	hand    int
-	limit   int
-	loading int // of the grains
+	grains   grainTable
+	all      []*grain // every grain ever spawned, for the clock
+	free     []*grain // of those, the ones that serve nobody
+	released int      // of all, given back
+	hand     int
+	limit    int
+	loading  int // of the grains
 }
 
 func (d *directory) hash(a functions.Address) uint64 { return hashOf(d.grains.seed, a) }
@@ -119,6 +124,33 @@ func (w *worker) sweep() {
 			w.passivate(g)
 		}
 	}
+	w.release()
+}
+
+const (
+	spareShells     = 1024 // of a worker, for who comes next
+	releaseTogether = 4096
+)
+
+// release gives back shells that serve nobody, a part at a time, if there are more
+// of them than grains.
+func (w *worker) release() {
+	d := &w.directory
+	for range min(releaseTogether, len(d.free)-d.grains.n-spareShells) {
+		last := len(d.free) - 1
+		g := d.free[last]
+		d.free[last], d.free = nil, d.free[:last]
+		g.released = true
+		d.released++
+		g.mailbox.invoker.InvokeSystemMessage(&actor.Stop{})
+	}
+	if 2*d.released <= len(d.all) {
+		return
+	}
+	d.all = slices.Clip(slices.Clone(slices.DeleteFunc(d.all, func(g *grain) bool { return g.released })))
+	d.free = slices.Clip(slices.Clone(d.free))
+	d.released, d.hand = 0, 0
+	d.grains.shrink()
 }
 
 // evictLooks bounds what an activation pays where hardly any grain can go.

@@ -115,10 +115,9 @@ type Engine struct {
 	watchdog watchdog
 	ingress  ingress
 
-	careful        atomic.Bool
-	quarantined    atomic.Int64
-	quarantineLock sync.Mutex
-	declareLock    sync.Mutex
+	careful     atomic.Bool
+	quarantined quarantined
+	declareLock sync.Mutex
 
 	asyncRunning atomic.Int64
 	asyncContext context.Context //nolint:containedctx // of all asynchronous work, ended by Close
@@ -269,9 +268,10 @@ func (e *Engine) Start() error {
 	}
 	e.started = true
 	// What a former run left pending is settled before this one begins anything.
-	if err := errors.Join(e.countQuarantined(), e.settleAsync()); err != nil {
+	if err := e.settleAsync(); err != nil {
 		return err
 	}
+	e.quarantined.start(e)
 	e.running.Store(true)
 	e.room()
 	e.queues.wake()
@@ -297,18 +297,6 @@ func (e *Engine) declare(f *function, s *functions.StateSpec) error {
 	e.declareLock.Lock()
 	defer e.declareLock.Unlock()
 	return f.declare(e.journal, s)
-}
-
-func (e *Engine) countQuarantined() error {
-	n := int64(0)
-	for g := range e.opts.KeyGroups {
-		r := persistence.QuarantineRange(persistence.KeyGroup(g))
-		if err := e.journal.ScanAll(r, func(persistence.Row) bool { n++; return true }); err != nil {
-			return err
-		}
-	}
-	e.quarantined.Store(n)
-	return nil
 }
 
 // every calls f at an interval until the engine closes.

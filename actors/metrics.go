@@ -59,7 +59,7 @@ type FunctionMetrics struct {
 // Metrics may be called at any time.
 func (e *Engine) Metrics() Metrics {
 	m := Metrics{
-		Functions: map[functions.TypeName]FunctionMetrics{}, Quarantined: e.quarantined.Load(),
+		Functions: map[functions.TypeName]FunctionMetrics{}, Quarantined: e.quarantined.count.Load(),
 		Sends: e.metrics.sends.Load(), Replies: e.metrics.replies.Load(), LateReplies: e.metrics.lateReplies.Load(),
 		Async: e.asyncRunning.Load(), Journal: e.journal.Metrics(),
 	}

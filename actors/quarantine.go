@@ -56,7 +56,7 @@ func (w *worker) quarantine(inv *invocation) {
 		inv.effects.sends = append(inv.effects.sends, failureMessage(m, q.Error))
 	}
 	inv.fn.metrics.quarantined.Add(1)
-	w.engine.quarantined.Add(1)
+	w.engine.quarantined.count.Add(1)
 	w.engine.opts.Logger.Error("message quarantined", "address", m.Target.String(), "type", string(m.Type),
 		"attempts", g.attempts, "error", q.Error)
 	w.stage(inv)
@@ -191,8 +191,8 @@ func (e *Engine) Drop(ctx context.Context, a functions.Address, sequence uint64)
 }
 
 func (e *Engine) release(ctx context.Context, a functions.Address, sequence uint64, again bool) error {
-	e.quarantineLock.Lock() // nobody releases the same message twice
-	defer e.quarantineLock.Unlock()
+	e.quarantined.mu.Lock() // nobody releases the same message twice
+	defer e.quarantined.mu.Unlock()
 	q, err := e.QuarantinedMessage(a, sequence)
 	if err != nil {
 		return err
@@ -207,6 +207,6 @@ func (e *Engine) release(ctx context.Context, a functions.Address, sequence uint
 	if err := e.appendDurably(ctx, tx); err != nil {
 		return err
 	}
-	e.quarantined.Add(-1)
+	e.quarantined.released(tx.Rows[0].Key, persistence.Sequence(sequence))
 	return nil
 }

@@ -52,7 +52,7 @@ func (t *grainTable) find(hash uint64, a functions.Address) *grain {
 // put adds a grain whose address has none.
 func (t *grainTable) put(g *grain) {
 	if 4*(t.n+1) > 3*len(t.slots) {
-		t.grow()
+		t.resize(2 * len(t.slots))
 	}
 	t.n++
 	t.insert(g)
@@ -66,9 +66,20 @@ func (t *grainTable) insert(g *grain) {
 	t.slots[i] = grainSlot{g.hash, g}
 }
 
-func (t *grainTable) grow() {
+// shrink gives back what a much larger number of grains has needed.
+func (t *grainTable) shrink() {
+	size := len(t.slots)
+	for size > minSlots && 8*t.n < size {
+		size /= 2
+	}
+	if size < len(t.slots) {
+		t.resize(size)
+	}
+}
+
+func (t *grainTable) resize(size int) {
 	old := t.slots
-	t.slots = make([]grainSlot, 2*len(old))
+	t.slots = make([]grainSlot, size)
 	for i := range old {
 		if g := old[i].grain; g != nil {
 			t.insert(g)

@@ -304,41 +304,61 @@ func (j *Journal) ReadInbox(r *Record, after Sequence, first bool) (messages []*
 // adopt reads the window that a former run may have left.
 func (j *Journal) adopt(r *Record) error {
 	in := &j.inboxes
+	if !in.mayHaveWindow(r) {
+		return nil
+	}
+	key := windowKey(r.Group, r.Address)
+	v, ok, err := j.tables.Get(key, nil)
+	if err != nil {
+		return err
+	}
+	var consumed Sequence
+	var messages []*Message
+	if ok {
+		// The record goes from the tables together with a window that it has
+		// consumed, never before it: so it is read first, and the window again.
+		if consumed, err = j.consumedTo(r); err != nil {
+			return err
+		}
+		if v, ok, err = j.tables.Get(key, nil); err != nil {
+			return err
+		}
+	}
+	if ok {
+		if _, messages, err = decodeChunk(r, v); err != nil {
+			return err
+		}
+	}
+	in.adopted(r, messages, ok, consumed)
+	return nil
+}
+
+// mayHaveWindow reports whether a former run may have left a window that is not
+// adopted.
+func (in *inboxes) mayHaveWindow(r *Record) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.windows[r.key] != nil || !in.stored.maybe(r.Group, r.key) {
-		return nil
+	return in.windows[r.key] == nil && in.stored.maybe(r.Group, r.key)
+}
+
+// adopted takes what was read of a window, unless somebody else has.
+func (in *inboxes) adopted(r *Record, messages []*Message, row bool, consumed Sequence) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.windows[r.key] != nil {
+		return
 	}
-	// The record first: it goes from the tables together with a window that it has
-	// consumed, never before it.
-	consumed, err := j.consumedTo(r)
-	if err != nil {
-		return err
-	}
-	v, ok, err := j.tables.Get(windowKey(r.Group, r.Address), nil)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		in.windows[r.key] = &window{}
-		return nil
-	}
-	_, messages, err := decodeChunk(r, v)
-	if err != nil {
-		return err
-	}
+	in.windows[r.key] = &window{row: row}
 	// The window may be ahead of the marker: what the log has, too, is known.
 	known := in.recovered[r.Address]
 	messages = slices.DeleteFunc(messages, func(m *Message) bool {
 		_, twice := slices.BinarySearchFunc(known, m.Sequence, compareSequence)
 		return twice || m.Sequence <= consumed
 	})
-	in.windows[r.key] = &window{row: true}
 	in.waiting = append(in.waiting, messages...)
 	if all := mergeMessages(messages, known); len(all) > 0 {
 		in.recovered[r.Address] = all
 	}
-	return nil
 }
 
 func compareSequence(m *Message, s Sequence) int { return cmp.Compare(m.Sequence, s) }

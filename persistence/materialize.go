@@ -157,24 +157,22 @@ func (j *Journal) adoptWaiting() error {
 func (j *Journal) unadopted() []*Record {
 	in := &j.inboxes
 	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !in.stored.any() {
+	former, waiting := in.stored.any(), in.waiting
+	if former {
+		waiting = slices.Clone(waiting)
+	}
+	in.mu.Unlock()
+	if !former {
 		return nil
 	}
 	var out []*Record
-	for a := range held(in.waiting, j.Durable()) {
+	for a := range held(waiting, j.Durable()) {
 		if r := NewRecord(a, j.Group(a.ID)); in.mayHaveWindow(r) {
 			out = append(out, r)
 		}
 	}
 	slices.SortFunc(out, func(x, y *Record) int { return cmp.Compare(x.key, y.key) })
 	return out
-}
-
-// mayHaveWindow reports whether a former run may have left a window that is not
-// adopted.
-func (in *inboxes) mayHaveWindow(r *Record) bool {
-	return in.windows[r.key] == nil && in.stored.maybe(r.Group, r.key)
 }
 
 // leaving is what goes from the inboxes' sections with a marker.

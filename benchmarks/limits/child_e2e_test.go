@@ -73,7 +73,9 @@ func (c *child) start(config statefun.Config, fs ...functions.Function) {
 	collector.Tune()
 	config.DataDir, config.HTTP = c.Dir, "127.0.0.1:0"
 	config.Logger = slog.New(slog.DiscardHandler)
+	started := collector.Starting()
 	n, err := statefun.New(config).Register(fs...).Start(context.Background())
+	started()
 	c.must(err)
 	c.node = n
 	go func() {

@@ -50,7 +50,7 @@ func TestCleanStart(t *testing.T) {
 
 func fillRole(c *child) {
 	d := newDrain(c.Messages)
-	c.start(statefun.Config{FirstBackoff: 50 * time.Millisecond, LastBackoff: time.Second}, d.function())
+	c.start(statefun.Config{FirstBackoff: time.Hour, LastBackoff: time.Hour}, d.function())
 	d.open.Store(true)
 	c.send(drainType, c.Messages, c.Messages)
 	c.settle()
@@ -72,6 +72,7 @@ func recoverRole(c *child) {
 	d.open.Store(true)
 	go func() {
 		<-d.first
+		c.say("first: cpu", cpuSeconds())
 		c.say("first", time.Since(c.began).Seconds())
 	}()
 	c.start(statefun.Config{}, d.function())
@@ -79,7 +80,7 @@ func recoverRole(c *child) {
 	for d.handled.Load() < int64(c.Messages/senders*senders) && c.Role == "recover" {
 		time.Sleep(time.Millisecond) //nolint:forbidigo // an observer
 	}
-	c.say("drained", time.Since(c.began).Seconds())
+	c.stage("drained", c.began)
 	c.settle()
 	if wrong := d.wrong.Load(); wrong > 0 {
 		c.fail("%d messages were out of order", wrong)

@@ -85,7 +85,9 @@ func newLogger(to io.Writer, level, format string) (*slog.Logger, error) {
 func (r *runner) run(ctx context.Context, logger *slog.Logger) error {
 	collector.Tune()
 	r.console.Printf("starting\n") // recovery may take a moment
+	started := collector.Starting()
 	node, err := r.program.Start(ctx, logger)
+	started()
 	if err != nil {
 		return err
 	}

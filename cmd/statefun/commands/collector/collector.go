@@ -29,11 +29,23 @@ func Tune() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	debug.SetGCPercent(percent)
-	if os.Getenv("GOMEMLIMIT") == "" && debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		limit()
-		afterCollection(limit)
+	if os.Getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		debug.SetGCPercent(percent)
+		return
 	}
+	debug.SetGCPercent(percent)
+	limit()
+	afterCollection(limit)
+}
+
+// Starting lets the heap grow up to the limit until what it returns is called:
+// what a start reads of the log lives on. It does nothing without Tune.
+func Starting() (started func()) {
+	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		return func() {}
+	}
+	before := debug.SetGCPercent(-1)
+	return func() { debug.SetGCPercent(before) }
 }
 
 // limit follows what lives on the heap with the memory limit.

@@ -15,6 +15,22 @@ func TestLimitFollowsWhatLives(t *testing.T) {
 	}
 }
 
+func TestNoCollectionWhileStarting(t *testing.T) {
+	debug.SetMemoryLimit(resident)
+	defer debug.SetMemoryLimit(math.MaxInt64)
+	before := debug.SetGCPercent(123)
+	defer debug.SetGCPercent(before)
+	t.Setenv("GOGC", "")
+	started := Starting()
+	if got := debug.SetGCPercent(-1); got != -1 {
+		t.Errorf("GOGC is %d while starting", got)
+	}
+	started()
+	if got := debug.SetGCPercent(123); got != 123 {
+		t.Errorf("GOGC is %d once started", got)
+	}
+}
+
 func TestEveryCollectionIsNoticed(t *testing.T) {
 	ran := make(chan struct{}, 100)
 	afterCollection(func() { ran <- struct{}{} })

@@ -1,0 +1,68 @@
+package actors
+
+import (
+	"bytes"
+	"sync"
+	"sync/atomic"
+
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// quarantined counts the messages in quarantine. Those of former runs are counted
+// in the background after the start, in the order of their keys.
+type quarantined struct {
+	count atomic.Int64
+
+	// mu is held while a message is released and while some are counted.
+	mu       sync.Mutex
+	former   persistence.Sequence // the highest of a former run
+	counted  []byte               // the first key that is not counted yet
+	complete bool
+}
+
+// countTogether is how many are counted while nobody can release one.
+const countTogether = 1024
+
+func (q *quarantined) start(e *Engine) {
+	q.former = e.journal.Recovered()
+	e.background("count quarantined", func() {
+		for g := range e.opts.KeyGroups {
+			r := persistence.QuarantineRange(persistence.KeyGroup(g))
+			for r.Low != nil && !e.egressStopped.Load() {
+				if err := q.countSome(e, &r); err != nil {
+					e.fail(err)
+					return
+				}
+			}
+		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.complete = true
+	})
+}
+
+func (q *quarantined) countSome(e *Engine, r *persistence.KeyRange) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	rows, next, err := e.journal.Scan(*r, countTogether)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if persistence.TailSequence(row.Key) <= q.former {
+			q.count.Add(1)
+		}
+	}
+	if r.Low = next; next == nil {
+		next = r.High
+	}
+	q.counted = next
+	return nil
+}
+
+// released is called with mu held when a message has left.
+func (q *quarantined) released(key []byte, s persistence.Sequence) {
+	if s > q.former || q.complete || bytes.Compare(key, q.counted) < 0 {
+		q.count.Add(-1)
+	}
+}
