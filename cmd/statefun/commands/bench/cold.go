@@ -141,7 +141,7 @@ func (r *ColdReport) measureTables(ctx context.Context, e *actors.Engine, c *cha
 const emptyOverlay = 4 << 10
 
 func (r *ColdReport) print(c *console.Console) {
-	c.Printf("Messages to grains that are not in memory: %s addresses, %s live, %.0f s\n", console.Count(r.Addresses), console.Count(r.LiveGrains), r.Seconds)
+	c.Printf("Messages to grains that are not in memory: %s addresses, %s live, %s\n", console.Count(r.Addresses), console.Count(r.LiveGrains), seconds(r.Seconds))
 	t := c.Table().Right(2)
 	t.Row(console.Count(r.LiveGrains)+" addresses, all live, messages/s", console.Count(r.AllLivePerSecond))
 	t.Row(console.Count(r.Addresses)+" addresses, messages/s", console.Count(r.MessagesPerSecond))

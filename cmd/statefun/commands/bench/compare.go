@@ -68,8 +68,7 @@ func (c *comparison) ratio() float64 { return quotient(c.grains.MessagesPerSecon
 
 // noise is how much faster the faster half was than the slower one: 0.1 for 10 %.
 func (c *comparison) noise() float64 {
-	a, b := c.bare[0].MessagesPerSecond, c.bare[1].MessagesPerSecond
-	return quotient(max(a, b), min(a, b)) - 1
+	return halves{c.bare[0].MessagesPerSecond, c.bare[1].MessagesPerSecond}.noise()
 }
 
 // coreRatio is ratio in terms of core time: what others did on the machine

@@ -113,7 +113,7 @@ func (s *suite) runOn(ctx context.Context, cores int, g GrainsConfig) (CoresRun,
 }
 
 func (r *CoresReport) print(c *console.Console) {
-	c.Printf("More cores: messages between %s grains, %.0f s each\n", console.Count(r.Addresses), r.Seconds)
+	c.Printf("More cores: messages between %s grains, %s each\n", console.Count(r.Addresses), seconds(r.Seconds))
 	t := newSheet(c, "cores", len(r.Runs), func(i int) string { return console.Count(r.Runs[i].Cores) })
 	row := func(name string, cell func(r *CoresRun) string) {
 		t.row(name, func(i int) string { return cell(&r.Runs[i]) })

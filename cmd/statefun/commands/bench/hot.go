@@ -122,7 +122,7 @@ func (r *HotReport) measure(ctx context.Context, s *suite, cfg hotConfig) error 
 }
 
 func (r *HotReport) print(c *console.Console) {
-	c.Printf("One hot address: %d %% of the messages to one of %s, %.0f s\n", r.HotPercent, console.Count(r.Addresses), r.Seconds)
+	c.Printf("One hot address: %d %% of the messages to one of %s, %s\n", r.HotPercent, console.Count(r.Addresses), seconds(r.Seconds))
 	t := c.Table().Right(2)
 	t.Row("all addresses alike, messages/s", console.Count(r.UniformPerSecond))
 	t.Row("  before, after", r.UniformHalves.String())

@@ -40,8 +40,8 @@ func (m *Machine) print(c *console.Console) {
 
 func (r *Report) printGrains(c *console.Console) {
 	g := r.Grains[0]
-	c.Printf("\nMessages between grains, durable: chains of %d, %d bytes, %d Int64 of state, %.0f s each\n",
-		g.Hops, g.PayloadBytes, g.States, g.Seconds)
+	c.Printf("\nMessages between grains, durable: chains of %d, %d bytes, %d Int64 of state, %s each\n",
+		g.Hops, g.PayloadBytes, g.States, seconds(g.Seconds))
 	t := newSheet(c, "addresses", len(r.Grains), func(i int) string { return console.Count(r.Grains[i].Addresses) })
 	row := func(name string, cell func(g *GrainsReport) string) {
 		t.row(name, func(i int) string { return cell(&r.Grains[i]) })
@@ -68,6 +68,14 @@ func (r *Report) printGrains(c *console.Console) {
 	row("time in garbage collector", func(g *GrainsReport) string { return fmt.Sprintf("%.1f %%", 100*g.CollectorShare) })
 	row("messages/batch", func(g *GrainsReport) string { return console.Count(g.MessagesPerBatch) })
 	t.print()
+}
+
+// seconds shows how long something was measured.
+func seconds(v float64) string {
+	if v < 1 {
+		return fmt.Sprintf("%.1f s", v)
+	}
+	return fmt.Sprintf("%.0f s", v)
 }
 
 // known shows a figure, or a dash if it is not known.

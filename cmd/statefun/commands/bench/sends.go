@@ -163,7 +163,7 @@ func (s *suite) sends(ctx context.Context, cfg *sendsConfig, connections int, p 
 }
 
 func (r *SendsReport) print(c *console.Console) {
-	c.Printf("HTTP sends, answered when durable: %d bytes to %s addresses, %.0f s each\n", r.PayloadBytes, console.Count(r.Addresses), r.Seconds)
+	c.Printf("HTTP sends, answered when durable: %d bytes to %s addresses, %s each\n", r.PayloadBytes, console.Count(r.Addresses), seconds(r.Seconds))
 	t := newSheet(c, "connections", len(r.Runs), func(i int) string { return console.Count(r.Runs[i].Connections) })
 	row := func(name string, cell func(s *SendsComparison) string) {
 		t.row(name, func(i int) string { return cell(&r.Runs[i]) })

@@ -107,7 +107,7 @@ func (s *suite) warnings() (out []string) {
 		out = append(out, fmt.Sprintf("floors and aims are for scale 1, not for %g: none counts", s.scale))
 	}
 	for _, c := range s.comparisons {
-		if n := c.noise(); n > 0.2 {
+		if n := c.noise(); n > noisy {
 			out = append(out, fmt.Sprintf("with %s addresses, bare actors before and after the grains differ by %.0f %%: the machine is not at rest",
 				console.Count(c.cfg.Addresses), n*100))
 		}

@@ -196,7 +196,7 @@ func (v *values) verify(e *actors.Engine) error {
 }
 
 func (r *ValuesReport) print(c *console.Console) {
-	c.Printf("Values stored by grains, durable: random bytes, %.0f s each\n", r.Seconds)
+	c.Printf("Values stored by grains, durable: random bytes, %s each\n", seconds(r.Seconds))
 	t := newSheet(c, "size", len(r.Runs), func(i int) string { return console.Bytes(r.Runs[i].ValueBytes) })
 	row := func(name string, cell func(v *ValuesComparison) string) {
 		t.row(name, func(i int) string { return cell(&r.Runs[i]) })
