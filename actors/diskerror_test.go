@@ -181,28 +181,31 @@ func reason(e *Engine) error {
 func TestAnErrorOfTheLogIsTold(t *testing.T) {
 	t.Parallel()
 	for _, lasts := range []bool{false, true} {
-		f := &faults{about: "/log/", after: 1 << 40, lasts: lasts}
-		env := environment.Memory()
-		env.FS = errorfs.Wrap(vfs.NewMem(), f)
-		e := open(t, env, Options{Functions: []*functions.Function{counter()}})
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		to := functions.Address{Type: "test/counter", ID: "x"}
-		if err := e.Send(ctx, to, functions.Int64.Of(1)); err != nil {
-			t.Fatal(err)
-		}
-		f.seen.Store(f.after)
-		if err := e.Send(ctx, to, functions.Int64.Of(1)); err == nil {
-			t.Error("acknowledged")
-		}
-		if err := <-e.Failed(); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, persistence.ErrStopped) {
-			t.Errorf("the reason is %v", err)
-		}
-		if _, err := e.Call(ctx, to, functions.Int64.Of(1)); !errors.Is(err, persistence.ErrStopped) {
-			t.Errorf("afterwards: %v", err)
-		}
-		if err := e.Close(); !errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("closes with %v", err)
-		}
+		t.Run(fmt.Sprintf("lasts=%t", lasts), func(t *testing.T) {
+			t.Parallel()
+			f := &faults{about: "/log/", after: 1 << 40, lasts: lasts}
+			env := environment.Memory()
+			env.FS = errorfs.Wrap(vfs.NewMem(), f)
+			e := open(t, env, Options{Functions: []*functions.Function{counter()}})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			to := functions.Address{Type: "test/counter", ID: "x"}
+			if err := e.Send(ctx, to, functions.Int64.Of(1)); err != nil {
+				t.Fatal(err)
+			}
+			f.seen.Store(f.after)
+			if err := e.Send(ctx, to, functions.Int64.Of(1)); err == nil {
+				t.Error("acknowledged")
+			}
+			if err := <-e.Failed(); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, persistence.ErrStopped) {
+				t.Errorf("the reason is %v", err)
+			}
+			if _, err := e.Call(ctx, to, functions.Int64.Of(1)); !errors.Is(err, persistence.ErrStopped) {
+				t.Errorf("afterwards: %v", err)
+			}
+			if err := e.Close(); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("closes with %v", err)
+			}
+		})
 	}
 }

@@ -109,7 +109,11 @@ func TestADiskThatFillsUp(t *testing.T) {
 				}
 			}
 		}
-		for range 50 { // flushes and compactions make some room again, less and less
+		rounds := 50
+		if testing.Short() {
+			rounds = 10
+		}
+		for range rounds { // flushes and compactions make some room again, less and less
 			fillUp()
 			pass(time.Minute)
 		}
@@ -210,8 +214,11 @@ func list(n *node, id string) (out []string) {
 func TestADiskThatOthersFill(t *testing.T) {
 	o := Options{Functions: []*functions.Function{keeper()}, Journal: persistence.Options{LogBytes: 1 << 20}}
 	onSmallDisk(t, 16<<20, o, func(n *node, d *environment.SmallDisk) {
-		kept, stopped := 0, 0
-		for round := range 40 {
+		rounds, kept, stopped := 40, 0, 0
+		if testing.Short() {
+			rounds = 10
+		}
+		for round := range rounds {
 			d.SetOthers(0)
 			pass(time.Second)
 			var err error
@@ -248,8 +255,8 @@ func TestADiskThatOthersFill(t *testing.T) {
 			d.SetOthers(0)
 			n.Engine = open(n.t, n.env, n.o)
 		}
-		if stopped < 10 {
-			n.t.Errorf("only %d of 40 rounds have stopped the node", stopped)
+		if stopped < rounds/4 {
+			n.t.Errorf("only %d of %d rounds have stopped the node", stopped, rounds)
 		}
 		d.SetOthers(0)
 		pass(time.Minute)

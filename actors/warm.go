@@ -48,8 +48,11 @@ func (g *grain) touch() uint64 {
 		uint64(len(g.inbox.tail)) + uint64(g.inbox.last) + uint64(g.record.Batch())
 }
 
-// touchContent reads what the grain points to.
+// touchContent reads what the grain points to, unless that is in use elsewhere.
 func (g *grain) touchContent() uint64 {
+	if g.status != statusReady {
+		return 0
+	}
 	var sum uint64
 	if id := g.record.Address.ID; len(id) > 0 {
 		sum += uint64(id[0])

@@ -143,7 +143,7 @@ func (j *Journal) open() error {
 	if err := makeDirs(fs, fs.PathJoin(dir, "log")); err != nil {
 		return err
 	}
-	j.space.begin(j.owed, j.spaceChanged) // Pebble compacts as soon as it is open
+	j.space.begin(j.owed, j.spaceChanged, j.resumeMaterialization) // Pebble compacts as soon as it is open
 	j.tables = j.opts.Tables
 	if j.tables == nil {
 		t, err := tables.OpenPebble(tables.Options{
@@ -262,7 +262,7 @@ func (j *Journal) close() error {
 	for started && j.Err() == nil && j.commitStep() {
 	}
 	err := j.Err()
-	if started && err == nil && !j.space.short() {
+	if started && err == nil && j.mayMaterialize() {
 		err = j.materialize(true)
 	}
 	j.stop(nil)

@@ -68,9 +68,10 @@ func (m *materializer) consider(j *Journal) {
 }
 
 func (j *Journal) materializeStep() bool {
-	if j.stopped.Load() != nil || j.space.short() || !j.materializer.due.Swap(false) {
+	if j.stopped.Load() != nil || !j.materializer.due.Load() || !j.mayMaterialize() {
 		return false
 	}
+	j.materializer.due.Store(false)
 	if err := j.materialize(false); err != nil {
 		j.stop(err)
 	}

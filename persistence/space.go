@@ -75,6 +75,7 @@ type space struct {
 	shards     int
 	owes       func() int64
 	changed    func(was, is Space)
+	compacted  func()
 
 	on     atomic.Bool // from begin on, if the file system tells
 	level  atomic.Uint32
@@ -105,7 +106,7 @@ func newSpace(o *Options) *space {
 	s := &space{
 		fs: o.Environment.FS, dir: o.Dir, clock: o.Environment.Clock, configured: o.DiskReserve,
 		logBytes: o.LogBytes, batchBytes: o.BatchBytes, shards: o.Workers + 1,
-		owes: func() int64 { return 0 }, changed: func(Space, Space) {},
+		owes: func() int64 { return 0 }, changed: func(Space, Space) {}, compacted: func() {},
 	}
 	s.last.Store(&Space{})
 	s.batch.Store(int64(o.BatchBytes))
@@ -113,8 +114,8 @@ func newSpace(o *Options) *space {
 }
 
 // begin makes who writes look. A file system that does not tell is not watched.
-func (s *space) begin(owes func() int64, changed func(was, is Space)) {
-	s.owes, s.changed = owes, changed
+func (s *space) begin(owes func() int64, changed func(was, is Space), compacted func()) {
+	s.owes, s.changed, s.compacted = owes, changed, compacted
 	if s.configured >= 0 && !errors.Is(s.look(), vfs.ErrUnsupported) {
 		s.on.Store(true)
 	}
@@ -178,6 +179,9 @@ func (s *space) MayCompact() bool {
 	}
 	return reserve == 0 || s.spare.Load() >= least
 }
+
+// Compacted implements tables.Disk.
+func (s *space) Compacted() { s.compacted() }
 
 // Retry implements tables.Disk.
 func (s *space) Retry(failures int) <-chan struct{} {
@@ -282,8 +286,17 @@ func (j *Journal) spaceChanged(was, is Space) {
 	if j.space.tight() {
 		j.materializer.due.Store(true)
 	}
-	if j.materializer.due.Load() {
-		j.materializeTask.Wake() // it may have waited for room
-	}
+	j.resumeMaterialization()
 	j.signalRoom()
+}
+
+// mayMaterialize reports whether the tables can take more: there is room for it,
+// and compactions are not far behind. Until then it is left to the log.
+func (j *Journal) mayMaterialize() bool { return !j.space.short() && !j.tables.Behind() }
+
+// resumeMaterialization is called when it may have become possible.
+func (j *Journal) resumeMaterialization() {
+	if j.started.Load() && j.materializer.due.Load() {
+		j.materializeTask.Wake()
+	}
 }

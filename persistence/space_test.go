@@ -46,7 +46,7 @@ func TestNoThresholdIsCrossedUnseen(t *testing.T) {
 		if was.Level != is.Level {
 			seen[is.Level] = is.Free - is.Owed
 		}
-	})
+	}, func() {})
 	for others := int64(0); len(seen) < 2; {
 		n := rng.Int64N(min(s.batch.Load()*3, leastBudget)) + 1
 		s.wrote(n)
@@ -85,7 +85,7 @@ func TestSpaceThatIsNotLookedAt(t *testing.T) {
 		}
 		opts.setDefaults()
 		s := newSpace(&opts)
-		s.begin(func() int64 { return 0 }, func(Space, Space) {})
+		s.begin(func() int64 { return 0 }, func(Space, Space) {}, func() {})
 		s.wrote(1 << 40)
 		if s.on.Load() || s.scarce() || s.short() || s.tight() || !s.MayCompact() || !s.takes(1<<40) {
 			t.Errorf("somebody looks: %+v", s.last.Load())
@@ -102,7 +102,7 @@ func TestALookThatFails(t *testing.T) {
 	opts.setDefaults()
 	s := newSpace(&opts)
 	d.blind = true
-	s.begin(func() int64 { return 1 }, func(Space, Space) {})
+	s.begin(func() int64 { return 1 }, func(Space, Space) {}, func() {})
 	if s.scarce() || !s.on.Load() {
 		t.Errorf("after a failed look: %+v", s.last.Load())
 	}

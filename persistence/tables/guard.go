@@ -18,6 +18,8 @@ type Disk interface {
 	// MayCompact reports whether a compaction may take more space. If not it ends,
 	// and gives back what it has taken.
 	MayCompact() bool
+	// Compacted is told of the end of a compaction. It must not block.
+	Compacted()
 	// Retry is closed when a compaction may be tried again, after so many in a row
 	// that failed.
 	Retry(failures int) <-chan struct{}
@@ -84,6 +86,9 @@ func (g *guard) err() error {
 func (g *guard) compacted(err error) {
 	if err == nil {
 		g.failed.Store(0)
+	}
+	if g.disk != nil {
+		g.disk.Compacted()
 	}
 }
 

@@ -131,6 +131,9 @@ func (t *Memory) Flushed(key []byte) ([]byte, bool, error) {
 // Owed implements Tables. Nothing is on a disk.
 func (t *Memory) Owed() int64 { return 0 }
 
+// Behind implements Tables.
+func (t *Memory) Behind() bool { return false }
+
 // Metrics implements Tables.
 func (t *Memory) Metrics() Metrics { return Metrics{} }
 

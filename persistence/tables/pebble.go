@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -52,7 +53,7 @@ func OpenPebble(o Options) (Tables, error) {
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       24,
+		L0StopWritesThreshold:       math.MaxInt32, // see Behind: a stalled write would hang when there is no room to compact
 		Logger:                      quiet{o.Fatal},
 		EventListener: &pebble.EventListener{
 			CompactionEnd: func(info pebble.CompactionInfo) { t.guard.compacted(info.Err) },
@@ -195,6 +196,13 @@ func (t *pebbleTables) Flushed(key []byte) ([]byte, bool, error) {
 	// What Pebble took for durable since then is not.
 	err = errors.Join(err, it.Close(), t.guard.err())
 	return v, err == nil, err
+}
+
+// mostSublevels is about how many files a read may have to look into.
+const mostSublevels = 24
+
+func (t *pebbleTables) Behind() bool {
+	return t.db.Metrics().Levels[0].Sublevels >= mostSublevels
 }
 
 func (t *pebbleTables) Metrics() Metrics {

@@ -35,6 +35,10 @@ type Tables interface {
 	// Owed is about how many bytes a Flush would write now.
 	Owed() int64
 
+	// Behind reports whether compactions are so far behind that another flush
+	// would make reads slow. It is for the caller to wait: nothing here does.
+	Behind() bool
+
 	Metrics() Metrics
 
 	// Close leaves what is not flushed to the log.
