@@ -3,7 +3,6 @@ package persistence
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence/wal"
@@ -29,12 +28,23 @@ func (j *Journal) recover(dir string) error {
 	j.recovered = m.highest
 	j.egressSequence.Store(m.egress)
 	j.overlay.active.last = after
-	j.log, err = wal.Open(wal.Options{FS: j.opts.Environment.FS, Dir: dir, SegmentBytes: max(64<<10, j.opts.LogBytes/16), Random: j.opts.Environment.Random}, uint64(after), j.replay)
-	if err != nil {
+	if err := j.openLog(dir, after); err != nil {
 		return err
 	}
 	j.inboxes.replayed()
 	return j.loadSpecs()
+}
+
+// openLog replays the log above a batch. The inboxes follow on a goroutine of their
+// own, which touches nothing else and ends before openLog returns.
+func (j *Journal) openLog(dir string, after BatchNumber) (err error) {
+	r := j.inboxes.beginReplay()
+	defer r.end()
+	o := wal.Options{FS: j.opts.Environment.FS, Dir: dir, SegmentBytes: max(64<<10, j.opts.LogBytes/16), Random: j.opts.Environment.Random}
+	j.log, err = wal.Open(o, uint64(after), func(number uint64, payload []byte) error {
+		return j.replay(r, number, payload)
+	})
+	return err
 }
 
 func (j *Journal) tablesEmpty() (bool, error) {
@@ -46,13 +56,23 @@ func (j *Journal) tablesEmpty() (bool, error) {
 	return empty, err
 }
 
-// replay applies one batch of the log to the overlay.
-func (j *Journal) replay(number uint64, payload []byte) error {
+// replay applies one batch of the log to the overlay, and hands what it says of
+// inboxes on.
+func (j *Journal) replay(in *inboxReplay, number uint64, payload []byte) error {
 	p := bytes.Clone(payload) // rows and messages keep pieces of it
 	g := j.overlay.active
 	highest, err := decodePayload(p, visitor{
-		record:  j.replayRecord,
-		message: j.replayMessage,
+		record: func(a functions.Address, value []byte) error {
+			consumed, err := j.replayRecord(a, value)
+			if consumed > 0 {
+				in.batch = append(in.batch, inboxEvent{consumer: a, consumed: consumed})
+			}
+			return err
+		},
+		message: func(m *Message) error {
+			in.batch = append(in.batch, inboxEvent{message: m})
+			return nil
+		},
 		row: func(r Row) error {
 			j.replayRow(r)
 			return nil
@@ -65,6 +85,7 @@ func (j *Journal) replay(number uint64, payload []byte) error {
 	if err != nil {
 		return fmt.Errorf("batch %d: %w", number, err)
 	}
+	in.next()
 	g.last = BatchNumber(number)
 	g.bytes += int64(len(p))
 	g.upTo += int64(len(p))
@@ -80,25 +101,22 @@ func (j *Journal) replayRow(r Row) {
 	}
 }
 
-func (j *Journal) replayRecord(a functions.Address, value []byte) error {
+func (j *Journal) replayRecord(a functions.Address, value []byte) (Sequence, error) {
 	consumed, nudge, cells, err := decodeRecord(value)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r := MakeRecord(a, j.Group(a.ID))
 	if consumed == 0 {
 		// The tables may have forgotten the record when this was written, and a
 		// crash have brought it back with what it had consumed.
 		if consumed, err = j.consumedTo(&r); err != nil {
-			return err
+			return 0, err
 		}
 		value = appendRecord(nil, consumed, nudge, cells)
 	}
 	j.overlay.active.setRecord(r.key, value)
-	if consumed > 0 {
-		j.inboxes.replayConsumed(a, consumed)
-	}
-	return nil
+	return consumed, nil
 }
 
 // consumedTo is how far an address's inbox is consumed durably.
@@ -109,46 +127,4 @@ func (j *Journal) consumedTo(r *Record) (Sequence, error) {
 	}
 	consumed, _, _, err := decodeRecord(value)
 	return consumed, err
-}
-
-func (j *Journal) replayMessage(m *Message) error {
-	in := &j.inboxes
-	list, known := in.recovered[m.Target]
-	if !known {
-		in.order = append(in.order, m.Target)
-	}
-	list = append(list, m)
-	// The log has a batch's messages by sender.
-	for i := len(list) - 1; i > 0 && list[i-1].Sequence > list[i].Sequence; i-- {
-		list[i-1], list[i] = list[i], list[i-1]
-	}
-	in.recovered[m.Target] = list
-	return nil
-}
-
-// replayConsumed forgets what the replay has seen consumed. The address keeps its
-// place, so that order names it once.
-func (in *inboxes) replayConsumed(a functions.Address, consumed Sequence) {
-	list := in.recovered[a]
-	n := 0
-	for n < len(list) && list[n].Sequence <= consumed {
-		n++
-	}
-	if n > 0 {
-		in.recovered[a] = slices.Delete(list, 0, n)
-	}
-}
-
-// replayed ends the replay: what it has left waits.
-func (in *inboxes) replayed() {
-	kept := in.order[:0]
-	for _, a := range in.order {
-		if len(in.recovered[a]) == 0 {
-			delete(in.recovered, a)
-			continue
-		}
-		kept = append(kept, a)
-		in.waiting = append(in.waiting, in.recovered[a]...)
-	}
-	in.order = kept
 }

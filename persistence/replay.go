@@ -1,0 +1,90 @@
+package persistence
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/statefun-go/statefun/functions"
+)
+
+// inboxReplay brings the inboxes to the end of the log, batch by batch, while the
+// log is being read.
+type inboxReplay struct {
+	batch   []inboxEvent // of the batch that is being read
+	batches chan []inboxEvent
+	ended   sync.WaitGroup
+}
+
+// inboxEvent is a message that was sent, or how far an address has consumed.
+type inboxEvent struct {
+	message  *Message
+	consumer functions.Address
+	consumed Sequence
+}
+
+func (in *inboxes) beginReplay() *inboxReplay {
+	r := &inboxReplay{batches: make(chan []inboxEvent, 16)}
+	r.ended.Go(func() {
+		for events := range r.batches {
+			for i := range events {
+				if e := &events[i]; e.message != nil {
+					in.replaySent(e.message)
+				} else {
+					in.replayConsumed(e.consumer, e.consumed)
+				}
+			}
+		}
+	})
+	return r
+}
+
+// next ends the batch.
+func (r *inboxReplay) next() {
+	r.batches <- r.batch
+	r.batch = make([]inboxEvent, 0, len(r.batch))
+}
+
+func (r *inboxReplay) end() {
+	close(r.batches)
+	r.ended.Wait()
+}
+
+func (in *inboxes) replaySent(m *Message) {
+	list, known := in.recovered[m.Target]
+	if !known {
+		in.order = append(in.order, m.Target)
+	}
+	list = append(list, m)
+	// The log has a batch's messages by sender.
+	for i := len(list) - 1; i > 0 && list[i-1].Sequence > list[i].Sequence; i-- {
+		list[i-1], list[i] = list[i], list[i-1]
+	}
+	in.recovered[m.Target] = list
+}
+
+// replayConsumed forgets what the replay has seen consumed. The address keeps its
+// place, so that order names it once.
+func (in *inboxes) replayConsumed(a functions.Address, consumed Sequence) {
+	list := in.recovered[a]
+	n := 0
+	for n < len(list) && list[n].Sequence <= consumed {
+		n++
+	}
+	if n > 0 {
+		in.recovered[a] = slices.Delete(list, 0, n)
+	}
+}
+
+// replayed ends the replay: what it has left waits.
+func (in *inboxes) replayed() {
+	kept := in.order[:0]
+	for _, a := range in.order {
+		if len(in.recovered[a]) == 0 {
+			delete(in.recovered, a)
+			continue
+		}
+		kept = append(kept, a)
+		in.waiting = append(in.waiting, in.recovered[a]...)
+	}
+	in.order = kept
+}
