@@ -36,7 +36,8 @@ type HTTPConfig struct {
 // HTTPResult is what HTTPSends measured.
 type HTTPResult struct {
 	Connections int `json:"connections"`
-	// Requests were answered during Elapsed, All in the whole run.
+	// Requests were answered during Elapsed, of each connection up to its last, All in
+	// the whole run.
 	Requests          int64         `json:"requests"`
 	All               int64         `json:"all_requests"`
 	Elapsed           time.Duration `json:"elapsed_ns"`
@@ -92,21 +93,21 @@ func closeSenders(senders []*sender) {
 // runSenders runs all senders to their end and puts together what they measured.
 func runSenders(ctx context.Context, senders []*sender, cfg HTTPConfig) (HTTPResult, error) {
 	begin := time.Now().Add(cfg.Warmup)
-	end := begin.Add(cfg.Duration)
 	errs := make([]error, len(senders))
 	var all sync.WaitGroup
 	for i, s := range senders {
-		all.Go(func() { errs[i] = s.run(begin, end) })
+		all.Go(func() { errs[i] = s.run(begin, cfg.Duration) })
 	}
 	all.Wait()
-	r := HTTPResult{Connections: len(senders), Elapsed: cfg.Duration}
+	r := HTTPResult{Connections: len(senders)}
 	var took []time.Duration
 	for _, s := range senders {
 		took = append(took, s.took...)
 		r.All += s.all
+		r.Elapsed = max(r.Elapsed, s.elapsed)
+		r.RequestsPerSecond += perSecond(len(s.took), s.elapsed)
 	}
 	r.Requests = int64(len(took))
-	r.RequestsPerSecond = float64(r.Requests) / r.Elapsed.Seconds()
 	r.Latency = latencyOf(took)
 	if ctx.Err() != nil {
 		return r, context.Cause(ctx)
@@ -121,24 +122,30 @@ type sender struct {
 	random   *rand.Rand
 	answer   [4 << 10]byte
 	all      int64
-	took     []time.Duration // of those that were answered within the measurement
+	took     []time.Duration // of those that count
+	elapsed  time.Duration   // from the first of them to the end of the last
 }
 
-func (s *sender) run(begin, end time.Time) error {
-	for {
+// run counts what begins after begin, for at least duration; the last one counts whole.
+func (s *sender) run(begin time.Time, duration time.Duration) error {
+	var first time.Time
+	for s.elapsed < duration {
 		start := time.Now()
 		if err := s.send(); err != nil {
 			return fmt.Errorf("benchmarks: http: %w", err)
 		}
 		s.all++
+		if start.Before(begin) {
+			continue
+		}
+		if len(s.took) == 0 {
+			first = start
+		}
 		now := time.Now()
-		if now.After(end) {
-			return nil
-		}
-		if now.After(begin) {
-			s.took = append(s.took, now.Sub(start))
-		}
+		s.took = append(s.took, now.Sub(start))
+		s.elapsed = now.Sub(first)
 	}
+	return nil
 }
 
 var (

@@ -38,7 +38,8 @@ type JournalConfig struct {
 type JournalResult struct {
 	Batch   int `json:"batch"`
 	Writers int `json:"writers"`
-	// Writes are durable; they were committed during Elapsed.
+	// Writes are durable; they were committed during Elapsed, by each writer up to the
+	// end of its last batch.
 	Writes          int64         `json:"writes"`
 	Elapsed         time.Duration `json:"elapsed_ns"`
 	WritesPerSecond float64       `json:"writes_per_second"`
@@ -95,23 +96,23 @@ func openPebble(dir string) (*pebble.DB, error) {
 // runWriters runs all writers to their end and puts together what they measured.
 func runWriters(ctx context.Context, db *pebble.DB, cfg JournalConfig) (JournalResult, error) {
 	begin := time.Now().Add(cfg.Warmup)
-	end := begin.Add(cfg.Duration)
 	writers := make([]*writer, cfg.Writers)
 	errs := make([]error, cfg.Writers)
 	var all sync.WaitGroup
 	for i := range writers {
 		w := newWriter(db, cfg, uint64(i))
 		writers[i] = w
-		all.Go(func() { errs[i] = w.run(ctx, begin, end) })
+		all.Go(func() { errs[i] = w.run(ctx, begin) })
 	}
 	all.Wait()
-	r := JournalResult{Batch: cfg.Batch, Writers: cfg.Writers, Elapsed: cfg.Duration}
+	r := JournalResult{Batch: cfg.Batch, Writers: cfg.Writers}
 	var commits []time.Duration
 	for _, w := range writers {
 		commits = append(commits, w.commits...)
+		r.Elapsed = max(r.Elapsed, w.elapsed)
+		r.WritesPerSecond += perSecond(len(w.commits)*cfg.Batch, w.elapsed)
 	}
 	r.Writes = int64(len(commits)) * int64(cfg.Batch)
-	r.WritesPerSecond = float64(r.Writes) / r.Elapsed.Seconds()
 	r.Commit = latencyOf(commits)
 	return r, errors.Join(errs...)
 }
@@ -122,28 +123,42 @@ type writer struct {
 	db      *pebble.DB
 	random  *rand.Rand
 	value   []byte
-	commits []time.Duration // of the batches that ended within the measurement
+	commits []time.Duration // of the batches that count
+	elapsed time.Duration   // from the first of them to the end of the last
 }
 
 func newWriter(db *pebble.DB, cfg JournalConfig, seed uint64) *writer {
 	return &writer{cfg: cfg, db: db, random: rand.New(rand.NewPCG(1, seed)), value: make([]byte, cfg.Value)}
 }
 
-func (w *writer) run(ctx context.Context, begin, end time.Time) error {
-	for ctx.Err() == nil {
+// run counts batches that begin after begin, for at least the duration; the last one
+// counts whole.
+func (w *writer) run(ctx context.Context, begin time.Time) error {
+	var first time.Time
+	for ctx.Err() == nil && w.elapsed < w.cfg.Duration {
 		start := time.Now()
 		if err := w.commit(); err != nil {
 			return err
 		}
+		if start.Before(begin) {
+			continue
+		}
+		if len(w.commits) == 0 {
+			first = start
+		}
 		now := time.Now()
-		if now.After(end) {
-			return nil
-		}
-		if now.After(begin) {
-			w.commits = append(w.commits, now.Sub(start))
-		}
+		w.commits = append(w.commits, now.Sub(start))
+		w.elapsed = now.Sub(first)
 	}
 	return context.Cause(ctx)
+}
+
+// perSecond is 0 if no time has passed.
+func perSecond(n int, d time.Duration) float64 {
+	if d == 0 {
+		return 0
+	}
+	return float64(n) / d.Seconds()
 }
 
 // commit makes one batch durable.

@@ -2,19 +2,21 @@ package benchmarks
 
 import (
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
 
+// Memory is of the process, so nothing runs beside this test.
 func TestResidentBytes(t *testing.T) {
-	t.Parallel()
+	debug.FreeOSMemory()
 	before := ResidentBytes()
-	block := make([]byte, 64<<20)
+	block := make([]byte, 128<<20)
 	for i := 0; i < len(block); i += 4096 {
 		block[i] = 1
 	}
-	if grown := int64(ResidentBytes()) - int64(before); before < 1<<20 || grown < 32<<20 {
-		t.Errorf("%d bytes, and %d more with 64 MiB in use", before, grown)
+	if grown := int64(ResidentBytes()) - int64(before); before < 1<<20 || grown < 100<<20 {
+		t.Errorf("%d bytes, and %d more with 128 MiB in use", before, grown)
 	}
 	runtime.KeepAlive(block)
 }

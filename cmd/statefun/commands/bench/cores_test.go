@@ -16,8 +16,8 @@ import (
 
 func TestCores(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
-	r := measure(t, "cores --cores 1,2 --addresses 100 --in-flight 50 --warmup 1ms --duration 300ms").Cores
-	if r == nil || r.Addresses != 100 || r.Seconds != 0.3 || len(r.Runs) != 2 {
+	r := measure(t, "cores --cores 1,2 --addresses 100 --in-flight 50 --warmup 1ms --duration 600ms").Cores
+	if r == nil || r.Addresses != 100 || r.Seconds != 0.6 || len(r.Runs) != 2 {
 		t.Fatalf("got %+v", r)
 	}
 	for i, run := range r.Runs {

@@ -9,7 +9,7 @@ import (
 
 func TestHot(t *testing.T) {
 	t.Parallel()
-	r := measure(t, "hot --addresses 50 --percent 80 --in-flight 8 --warmup 1ms --duration 400ms").Hot
+	r := measure(t, "hot --addresses 50 --percent 80 --in-flight 8 --warmup 1ms --duration 1s").Hot
 	if r == nil || r.Addresses != 50 || r.HotPercent != 80 || r.UniformPerSecond <= 0 || r.MessagesPerSecond <= 0 || r.RatioToUniform <= 0 {
 		t.Fatalf("got %+v", r)
 	}

@@ -33,7 +33,7 @@ func TestProfilesShowTheNodeUnderMeasurement(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"grains", "--addresses", "200,100", "--in-flight", "500", "--warmup", "1ms", "--duration", "1s"}
 	files := map[string]string{
-		"cpu":   "bench.(*chains).hop",
+		"cpu":   "environment.(*runner).run",      // the node's tasks
 		"block": "actors.(*Engine).appendDurably", // starters wait for the disk
 		"mem":   "bench.(*chains).hop",
 		"mutex": "contentions",

@@ -9,12 +9,12 @@ import (
 
 func TestValues(t *testing.T) {
 	t.Parallel()
-	r := measure(t, "values --size 65536,4194304 --warmup 1ms --duration 300ms").Values
-	if r == nil || r.Seconds != 0.3 || len(r.Runs) != 2 {
+	r := measure(t, "values --size 65536,262144 --warmup 1ms --duration 500ms").Values
+	if r == nil || r.Seconds != 0.5 || len(r.Runs) != 2 {
 		t.Fatalf("got %+v", r)
 	}
 	for i, run := range r.Runs {
-		if run.ValueBytes != []int{65536, 4194304}[i] || run.Addresses != valuesBytes/run.ValueBytes || run.BytesPerSecond <= 0 ||
+		if run.ValueBytes != []int{65536, 262144}[i] || run.Addresses != valuesBytes/run.ValueBytes || run.BytesPerSecond <= 0 ||
 			run.BareBytesPerSecond <= 0 || run.RatioToBare <= 0 || run.AllocsPerValue <= 0 {
 			t.Errorf("got %+v", run)
 		}
