@@ -121,14 +121,19 @@ func (j *Journal) Stored(g KeyGroup, from []byte) (found []functions.Address, ne
 			return nil, nil, err
 		}
 		if key == nil { // the end
-			in.mu.Lock()
-			defer in.mu.Unlock()
-			in.stored.end(g)
+			in.passed(g)
 			return found, nil, nil
 		}
 		from = prefixRange(prefix).High
 	}
 	return found, from, nil
+}
+
+// passed ends a pass.
+func (in *inboxes) passed(g KeyGroup) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.stored.end(g)
 }
 
 // checkInboxRow takes the key of a window or chunk apart, if that is what it is.

@@ -21,8 +21,8 @@ const drainType functions.TypeName = "limits/drain"
 func TestBacklog(t *testing.T) {
 	for name, addresses := range map[string]int{"thousand addresses": 1000, "one address": 1} {
 		t.Run(name, func(t *testing.T) {
-			p := launch(t, task{Role: "backlog", Dir: t.TempDir(), Messages: scaled(t, 10_000_000), Addresses: addresses})
-			p.ends()
+			p := launch(t, task{Role: "backlog", Dir: t.TempDir(), Messages: scaled(t, 4_000_000, 10_000_000), Addresses: addresses})
+			p.ends(most)
 		})
 	}
 }

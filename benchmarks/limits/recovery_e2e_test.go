@@ -16,7 +16,7 @@ import (
 func TestRecovery(t *testing.T) {
 	for name, addresses := range map[string]int{"for a thousand addresses": 1000, "for all addresses": 1_000_000} {
 		t.Run(name, func(t *testing.T) {
-			k := task{Role: "fill", Dir: t.TempDir(), Messages: scaled(t, 1_000_000)}
+			k := task{Role: "fill", Dir: t.TempDir(), Messages: scaled(t, 1_000_000, 1_000_000)}
 			k.Addresses = min(addresses, k.Messages)
 			p := launch(t, k)
 			p.hears("filled")
@@ -26,10 +26,11 @@ func TestRecovery(t *testing.T) {
 			took := p.hears("first").Sub(p.began)
 			p.hears("drained")
 			t.Logf("first message after %v", took)
-			if took > time.Second {
+			// A process that had to wait for processors says nothing about itself.
+			if cpu := p.said["first: cpu"]; took > time.Second && cpu >= 0.8*took.Seconds() {
 				t.Errorf("the first message was handled after %v, want a second at most", took)
 			}
-			p.ends()
+			p.ends(0)
 		})
 	}
 }
@@ -40,7 +41,7 @@ func TestCleanStart(t *testing.T) {
 	for range 5 {
 		p := launch(t, task{Role: "empty", Dir: t.TempDir(), Messages: 4, Addresses: 1})
 		best = min(best, p.hears("started").Sub(p.began))
-		p.ends()
+		p.ends(most)
 	}
 	t.Logf("best of five: %v", best)
 	if best > 100*time.Millisecond {
@@ -66,7 +67,8 @@ func fillRole(c *child) {
 
 func recoverRole(c *child) {
 	if path := os.Getenv("STATEFUN_LIMITS_CPU"); path != "" {
-		defer cpuProfile(path)()
+		stop := cpuProfile(path)
+		defer stop()
 	}
 	d := newDrain(c.Messages)
 	d.open.Store(true)

@@ -58,7 +58,7 @@ func soaked(ctx functions.Context, hops int64) error {
 	case draw%1009 == 0:
 		return functions.Permanent(errors.New("this one is broken"))
 	case draw%503 == 0 && hops > 0:
-		panic("this one is broken, too")
+		panic("this one is broken, too") //nolint:forbidigo // a failure to be got over
 	}
 	if _, ok := ctx.Caller(); ok && hops == callHops {
 		ctx.Reply(functions.Int64.Of(n + 1))

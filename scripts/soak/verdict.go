@@ -47,7 +47,7 @@ func verdict(to io.Writer, series []sample) error {
 			word = "NOT FLAT"
 			bad = append(bad, fmt.Errorf("%w: %s from %.0f to %.0f", errNotFlat, r.column, before, after))
 		}
-		fmt.Fprintf(to, "%-20s %14.0f %14.0f  %s\n", r.column, before, after, word) //nolint:errcheck // to the terminal
+		fmt.Fprintf(to, "%-20s %14.0f %14.0f  %s\n", r.column, before, after, word)
 	}
 	return errors.Join(bad...)
 }

@@ -31,7 +31,7 @@ func TestNoCollectionWhileStarting(t *testing.T) {
 	}
 }
 
-func TestEveryCollectionIsNoticed(t *testing.T) {
+func TestEveryCollectionIsNoticed(_ *testing.T) {
 	ran := make(chan struct{}, 100)
 	afterCollection(func() { ran <- struct{}{} })
 	for range 3 {
