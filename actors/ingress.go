@@ -197,7 +197,7 @@ func (e *Engine) admit(to functions.Address, m functions.Message) error {
 
 // diskFull reports whether an append waits for disk space: that may take long.
 func (e *Engine) diskFull(size int) bool {
-	return e.journal.Space().Level == persistence.SpaceScarce || !e.journal.Takes(size)
+	return e.journal.Space().Level != persistence.SpaceAmple || !e.journal.Takes(size)
 }
 
 // Outgoing is a message from outside and where it goes.

@@ -82,6 +82,8 @@ type space struct {
 	budget atomic.Int64 // bytes that may be written before the next look
 	batch  atomic.Int64 // bytes that an open batch may take in one shard
 	spare  atomic.Int64 // free and not owed
+	// What is free is too little if compactions fail and a flush waits for them.
+	failing, behind atomic.Bool
 
 	looking sync.Mutex
 	last    atomic.Pointer[Space]
@@ -181,7 +183,10 @@ func (s *space) MayCompact() bool {
 }
 
 // Compacted implements tables.Disk.
-func (s *space) Compacted() { s.compacted() }
+func (s *space) Compacted(err error) {
+	s.failing.Store(err != nil)
+	s.compacted()
+}
 
 // Retry implements tables.Disk.
 func (s *space) Retry(failures int) <-chan struct{} {
@@ -229,6 +234,9 @@ func (s *space) lookNow() error {
 	is.Reserve = cmp.Or(s.configured, min(s.logBytes, is.Total/reservePart))
 	spare := is.Free - is.Owed
 	is.Level = levelOf(spare, is.Reserve, was.Level)
+	if s.failing.Load() && s.behind.Load() {
+		is.Level = max(is.Level, SpaceLow)
+	}
 	s.spare.Store(spare)
 	s.last.Store(&is)
 	s.budget.Store(min(mostBudget, max(leastBudget, aboveNext(spare, is.Reserve)/batchesInHand)))
@@ -292,7 +300,11 @@ func (j *Journal) spaceChanged(was, is Space) {
 
 // mayMaterialize reports whether the tables can take more: there is room for it,
 // and compactions are not far behind. Until then it is left to the log.
-func (j *Journal) mayMaterialize() bool { return !j.space.short() && !j.tables.Behind() }
+func (j *Journal) mayMaterialize() bool {
+	behind := j.tables.Behind()
+	j.space.behind.Store(behind)
+	return !behind && !j.space.short()
+}
 
 // resumeMaterialization is called when it may have become possible.
 func (j *Journal) resumeMaterialization() {

@@ -19,7 +19,7 @@ type Disk interface {
 	// and gives back what it has taken.
 	MayCompact() bool
 	// Compacted is told of the end of a compaction. It must not block.
-	Compacted()
+	Compacted(err error)
 	// Retry is closed when a compaction may be tried again, after so many in a row
 	// that failed.
 	Retry(failures int) <-chan struct{}
@@ -88,7 +88,7 @@ func (g *guard) compacted(err error) {
 		g.failed.Store(0)
 	}
 	if g.disk != nil {
-		g.disk.Compacted()
+		g.disk.Compacted(err)
 	}
 }
 
