@@ -75,7 +75,7 @@ func (w *worker) grain(a functions.Address) *grain {
 // passive reports whether the grain can go: nothing is pending, and what it
 // would be loaded from is all that it is.
 func (w *worker) passive(g *grain) bool {
-	return g.status == statusReady && g.inbox.empty() && g.round != w.round && g.record.Batch() <= w.engine.journal.Durable()
+	return g.status == statusReady && g.pins == 0 && g.inbox.empty() && g.round != w.round && g.record.Batch() <= w.engine.journal.Durable()
 }
 
 func (w *worker) passivate(g *grain) {

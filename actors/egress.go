@@ -94,7 +94,7 @@ func (q *egressQueues) released(records []persistence.EgressRecord) {
 
 func (q *egressQueue) push(r persistence.EgressRecord) {
 	q.mu.Lock()
-	if q.behind || len(q.window) >= egressWindow || q.bytes >= egressWindowBytes {
+	if q.behind || len(q.window) >= q.engine.opts.egressWindow || q.bytes >= egressWindowBytes {
 		q.behind = true
 		q.skipped++
 	} else {
@@ -119,12 +119,12 @@ func (q *egressQueue) step() bool {
 		return false
 	}
 	position, err := q.sink.Deliver(q.engine.asyncContext, records)
-	if err == nil {
-		err = q.acknowledge(records, position)
-	}
 	if err != nil {
 		q.again(records, err)
 		return false
+	}
+	if err := q.acknowledge(records, position); err != nil {
+		return false // the journal has stopped: the next start goes on from its position
 	}
 	q.failed = 0
 	q.mu.Lock()
@@ -136,15 +136,10 @@ func (q *egressQueue) step() bool {
 // next takes the records to deliver out of the window or, where memory fell
 // behind, out of the journal.
 func (q *egressQueue) next() ([]persistence.EgressRecord, error) {
-	q.mu.Lock()
-	if len(q.window) > 0 {
-		records := q.window
-		q.window, q.bytes, q.inHand = nil, 0, true
-		q.mu.Unlock()
+	records, behind, skipped := q.take()
+	if len(records) > 0 {
 		return records, nil
 	}
-	behind, skipped := q.behind, q.skipped
-	q.mu.Unlock()
 	if !behind {
 		return nil, nil
 	}
@@ -164,6 +159,19 @@ func (q *egressQueue) next() ([]persistence.EgressRecord, error) {
 		}
 		r.Low = next
 	}
+}
+
+// take takes what the window has, without what was read out of the journal
+// already: a record is readable a moment before it is released.
+func (q *egressQueue) take() (records []persistence.EgressRecord, behind bool, skipped uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	records = q.window
+	for len(records) > 0 && records[0].Sequence <= q.last {
+		records = records[1:]
+	}
+	q.window, q.bytes, q.inHand = nil, 0, len(records) > 0
+	return records, q.behind, q.skipped
 }
 
 // caughtUp says that the journal has nothing more, unless something was skipped

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -66,8 +67,14 @@ type Options struct {
 	// UncleanStarts in a row begin a careful start. Defaults to 3.
 	UncleanStarts int
 
-	// window of an inbox in memory.
-	window window
+	// window of an inbox in memory; the next timers of each key group, about, and
+	// records of each egress that are there.
+	window       window
+	nearTimers   int
+	egressWindow int
+	// system is for grains, in place of one of the engine's own: a simulation
+	// starts engines by the thousand, and a system is dear to make.
+	system *actor.ActorSystem
 }
 
 func (o *Options) setDefaults() {
@@ -88,6 +95,8 @@ func (o *Options) setDefaults() {
 	o.IdempotencyKept = cmp.Or(o.IdempotencyKept, 24*time.Hour)
 	o.window.messages = cmp.Or(o.window.messages, windowMessages)
 	o.window.bytes = cmp.Or(o.window.bytes, windowBytes)
+	o.nearTimers = cmp.Or(o.nearTimers, nearTimers)
+	o.egressWindow = cmp.Or(o.egressWindow, egressWindow)
 	o.UncleanStarts = cmp.Or(o.UncleanStarts, 3)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -203,7 +212,7 @@ func (e *Engine) makeWorkers() {
 		groups[i] = append(groups[i], persistence.KeyGroup(g))
 	}
 	for i := range e.opts.Workers {
-		w := &worker{engine: e, groups: groups[i], recent: newRecent(), timers: newTimers(groups[i])}
+		w := &worker{engine: e, groups: groups[i], recent: newRecent(), timers: newTimers(groups[i], e.opts.nearTimers)}
 		w.inline = newInvocation(w)
 		w.props = w.spawnProps()
 		w.directory = directory{
@@ -235,14 +244,15 @@ func (e *Engine) openJournal() error {
 
 // Start begins to run functions: first those that had messages waiting.
 func (e *Engine) Start() error {
-	e.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler) // what matters of grains is logged here
-	}))
+	if e.system = e.opts.system; e.system == nil {
+		e.system = newSystem()
+	}
 	e.journal.Start()
 	for i, w := range e.workers {
 		w.shard = e.journal.Shard(i)
 	}
-	for _, f := range e.functions {
+	for _, t := range slices.Sorted(maps.Keys(e.functions)) { // a new state gets the next number
+		f := e.functions[t]
 		f.remember(e.journal.Specs(f.Type))
 		for _, s := range f.States {
 			if err := e.declare(f, s.Spec()); err != nil {
@@ -278,6 +288,19 @@ func (e *Engine) Start() error {
 	e.watchdog.start()
 	e.every("sweep", max(e.opts.IdleAfter/sweeps, time.Millisecond), e.sweep)
 	return nil
+}
+
+func newSystem() *actor.ActorSystem {
+	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.DiscardHandler) // what matters of grains is logged here
+	}))
+}
+
+// shutdown ends the engine's own actor system.
+func (e *Engine) shutdown() {
+	if e.opts.system == nil {
+		e.system.Shutdown()
+	}
 }
 
 // task starts a task whose steps do nothing before all tasks are known.

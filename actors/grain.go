@@ -46,6 +46,7 @@ type grain struct {
 	status   status
 	used     bool   // since the passivation clock passed
 	released bool   // stopped for good
+	pins     uint16 // purges that wait for it
 	epoch    uint32 // of wake-ups: an older one is void
 	round    uint64 // of the worker's appends, at its last staged transaction
 	attempts int    // at the first pending message

@@ -149,15 +149,22 @@ func (e *Engine) timersOf(a functions.Address) ([]*timer, error) {
 
 // purgeWhenIdle calls f on the worker when nothing of the address is under way.
 func (w *worker) purgeWhenIdle(ctx context.Context, a functions.Address, f func(*grain)) {
-	w.post(func(w *worker) {
-		g := w.grain(a)
-		if (g.status == statusReady || g.status == statusBackoff || g.status == statusDamaged) && !g.inbox.spilling {
-			f(g)
-			return
-		}
-		w.engine.env.Clock.AfterFunc(time.Millisecond, func() {
+	w.post(func(w *worker) { w.callWhenIdle(ctx, w.grain(a), f) })
+}
+
+// callWhenIdle keeps the grain until its turn has come: where few may live, it
+// would be passivated whenever it has just been loaded.
+func (w *worker) callWhenIdle(ctx context.Context, g *grain, f func(*grain)) {
+	if (g.status == statusReady || g.status == statusBackoff || g.status == statusDamaged) && !g.inbox.spilling {
+		f(g)
+		return
+	}
+	g.pins++
+	w.engine.env.Clock.AfterFunc(time.Millisecond, func() {
+		w.post(func(w *worker) {
+			g.pins--
 			if ctx.Err() == nil {
-				w.purgeWhenIdle(ctx, a, f)
+				w.callWhenIdle(ctx, g, f)
 			}
 		})
 	})

@@ -193,20 +193,30 @@ func (e *Engine) Drop(ctx context.Context, a functions.Address, sequence uint64)
 func (e *Engine) release(ctx context.Context, a functions.Address, sequence uint64, again bool) error {
 	e.quarantined.mu.Lock() // nobody releases the same message twice
 	defer e.quarantined.mu.Unlock()
-	q, err := e.QuarantinedMessage(a, sequence)
+	tx, err := e.releasing(a, sequence, again)
 	if err != nil {
 		return err
-	}
-	tx := &persistence.Transaction{Rows: []persistence.Row{{Key: e.quarantineKey(a, sequence), Delete: true}}}
-	if again {
-		if e.functions[a.Type] == nil {
-			return unknownFunction(a.Type)
-		}
-		tx.Sends = []*persistence.Message{{Target: a, Caller: q.caller, Type: q.Type, Value: q.Value}}
 	}
 	if err := e.appendDurably(ctx, tx); err != nil {
 		return err
 	}
 	e.quarantined.released(tx.Rows[0].Key, persistence.Sequence(sequence))
 	return nil
+}
+
+// releasing is the transaction that takes a message out of quarantine.
+func (e *Engine) releasing(a functions.Address, sequence uint64, again bool) (*persistence.Transaction, error) {
+	q, err := e.QuarantinedMessage(a, sequence)
+	if err != nil {
+		return nil, err
+	}
+	tx := &persistence.Transaction{Rows: []persistence.Row{{Key: e.quarantineKey(a, sequence), Delete: true}}}
+	if !again {
+		return tx, nil
+	}
+	if e.functions[a.Type] == nil {
+		return nil, unknownFunction(a.Type)
+	}
+	tx.Sends = []*persistence.Message{{Target: a, Caller: q.caller, Type: q.Type, Value: q.Value}}
+	return tx, nil
 }

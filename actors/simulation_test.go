@@ -1,275 +1,313 @@
 package actors
 
 import (
-	"context"
-	"encoding/binary"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/functions/functionstest/programs"
-	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/environment"
 	"github.com/statefun-go/statefun/persistence/tables"
 )
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "replay this seed alone")
-	seedsFlag = flag.Int("seeds", 2000, "number of seeds to simulate")
+	seedsFlag = flag.Int("seeds", 1000, "number of seeds to simulate")
 )
 
-// TestSimulation runs random programs on a node in which one goroutine does
-// everything, crashing it at random moments, and compares the outcome with a
-// model. A seed decides it all: -seed N runs it again.
+// TestSimulation runs random programs on a node in which one goroutine at a time
+// does everything, on a disk that is slow and a clock that jumps. It crashes,
+// stops and damages the node at random moments and compares what it sees, then
+// and in the end, with a model. A seed decides it all: -seed N runs it again.
 func TestSimulation(t *testing.T) {
-	if *seedFlag != 0 {
-		simulate(t, *seedFlag)
-		return
+	t.Parallel()
+	eachSeed(t, 1, func(t *testing.T, seed uint64, system *actor.ActorSystem) *simulation {
+		return simulate(t, seed, system, false)
+	})
+}
+
+// The same over Pebble, which flushes and compacts when it likes to: there a
+// replay is only likely.
+func TestSimulationWithPebble(t *testing.T) {
+	t.Parallel()
+	eachSeed(t, 20, func(t *testing.T, seed uint64, system *actor.ActorSystem) *simulation {
+		return simulate(t, seed, system, true)
+	})
+}
+
+// A seed gives the same steps at the same times, the same attempts at the same
+// programs and the same files.
+func TestSimulationRepeats(t *testing.T) {
+	t.Parallel()
+	system := newSystem()
+	defer system.Shutdown()
+	run := func(seed uint64) []string {
+		s := newSimulation(t, seed, system, false)
+		s.tracing = true
+		s.run()
+		return append(s.trace, s.disk.files.String())
 	}
-	n := *seedsFlag
+	var before []string
+	for seed := uint64(1); seed <= 4; seed++ {
+		first, second := run(seed), run(seed)
+		for i := range first {
+			if i >= len(second) || first[i] != second[i] {
+				t.Fatalf("seed %d: line %d of %d is %q, then %q", seed, i, len(first), first[i], second[min(i, len(second)-1)])
+			}
+		}
+		if len(first) != len(second) || len(first) < 1000 || slices.Equal(first, before) {
+			t.Fatalf("seed %d has a trace of %d lines, then %d", seed, len(first), len(second))
+		}
+		before = first
+	}
+}
+
+// BenchmarkSimulation reports what a seed costs, and messages by wall time.
+func BenchmarkSimulation(b *testing.B) {
+	system := newSystem()
+	defer system.Shutdown()
+	messages, seed := uint64(0), uint64(0)
+	for b.Loop() {
+		seed++
+		messages += simulate(b, seed, system, false).messages
+	}
+	b.ReportMetric(float64(messages)/b.Elapsed().Minutes(), "messages/min")
+	b.ReportMetric(float64(messages)/float64(seed), "messages/op")
+}
+
+// eachSeed simulates the seeds that the flags name, divided by share, on all
+// processors, up to the first that fails.
+func eachSeed(t *testing.T, share int, simulate func(*testing.T, uint64, *actor.ActorSystem) *simulation) {
+	t.Helper()
+	first, n := uint64(1), uint64(max(1, *seedsFlag/share))
 	if testing.Short() {
-		n = min(n, 50)
+		n = max(1, n/20)
 	}
-	for seed := uint64(1); seed <= uint64(n); seed++ {
-		simulate(t, seed)
-		if t.Failed() {
+	if *seedFlag != 0 {
+		first, n = *seedFlag, 1
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many small heaps
+	began := time.Now()
+	var next, messages, steps atomic.Uint64
+	next.Store(first)
+	t.Run("seeds", func(t *testing.T) {
+		for i := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				system := newSystem()
+				defer system.Shutdown()
+				defer func() {
+					if t.Failed() {
+						next.Store(first + n) // the others need not go on
+					}
+				}()
+				for seed := next.Add(1) - 1; seed < first+n; seed = next.Add(1) - 1 {
+					s := simulate(t, seed, system)
+					messages.Add(s.messages)
+					steps.Add(s.steps)
+				}
+			})
+		}
+	})
+	t.Logf("%d seeds, %d messages, %d steps, %.0f messages a minute", n, messages.Load(), steps.Load(),
+		float64(messages.Load())/time.Since(began).Minutes())
+}
+
+// simulation is one seed's run.
+type simulation struct {
+	testing.TB
+	seed   uint64
+	rng    *rand.Rand
+	sim    *environment.Simulation
+	groups int // of keys
+	disk   disk
+
+	// The process that lives now.
+	process     *environment.Process
+	engine      *Engine
+	system      *actor.ActorSystem
+	alone       int  // functions of Dispatcher.Go under way
+	preemptible bool // the running step, where it looks at the clock
+
+	// What is outside, and outlives it.
+	gen      *programs.Generator
+	book     *programs.Book
+	model    *programs.World // in the end
+	floor    *programs.World // seen durable
+	sink     *numberedSink
+	source   source
+	requests []*request
+	clients  int
+	scratch  scratch
+	released map[string]bool // from quarantine, by this process
+	latest   int64           // that the clock has ever shown, milliseconds since 1970
+	wrong    time.Duration   // what the clock shows too much
+	broken   []error         // told by programs
+
+	crashes, stops  int
+	messages, steps uint64
+	tracing         bool
+	trace           []string
+}
+
+func simulate(t testing.TB, seed uint64, system *actor.ActorSystem, pebble bool) *simulation {
+	t.Helper()
+	s := newSimulation(t, seed, system, pebble)
+	s.run()
+	return s
+}
+
+func newSimulation(t testing.TB, seed uint64, system *actor.ActorSystem, pebble bool) *simulation {
+	s := &simulation{
+		TB: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), system: system,
+		book: programs.NewBook(), model: programs.NewWorld(), floor: programs.NewWorld(),
+		groups: 1 + int(seed%8), tracing: *seedFlag != 0,
+	}
+	s.gen = &programs.Generator{
+		Rand: s.rng, IDs: 1 + s.rng.IntN(10), Blocking: s.rng.IntN(3), Hot: max(0, s.rng.IntN(160)-80), Book: s.book,
+	}
+	s.sink = &numberedSink{simulation: s, counts: map[string]int{}}
+	s.source.sent = map[string]int{}
+	s.scratch.next = 1
+	s.disk = disk{simulation: s, files: vfs.NewCrashableMem(), slow: max(0, s.rng.IntN(60)-20)}
+	if !pebble {
+		s.disk.memory = tables.NewMemory(true)
+	}
+	s.sim = environment.Seeded(seed, s.disk.files)
+	s.sim.Goroutines = true
+	s.sim.OnStep = func(at time.Time, name string) {
+		s.steps++
+		if s.tracing {
+			s.note("%s %s", at.Format("05.000000"), name)
+		}
+	}
+	return s
+}
+
+func (s *simulation) run() {
+	defer s.end()
+	s.start()
+	for range 20 + s.rng.IntN(60) {
+		s.act()
+		s.walk(s.rng.IntN(400))
+	}
+	s.settle()
+	if s.rng.IntN(4) == 0 {
+		s.stop()
+		s.settle()
+	}
+}
+
+// act does one thing to the node.
+func (s *simulation) act() {
+	switch s.rng.IntN(24) {
+	case 0, 1, 2, 3, 4, 5, 6:
+		s.feed(1 + s.rng.IntN(8))
+	case 7, 8, 9:
+		s.request()
+	case 10:
+		s.repeat()
+	case 11:
+		s.contradict()
+	case 12:
+		s.jump()
+	case 13:
+		s.release()
+	case 14:
+		s.scratch.flood(s)
+	case 15:
+		s.scratch.purge(s)
+	case 16:
+		s.crash()
+	case 17:
+		if s.rng.IntN(2) == 0 {
+			s.stop()
+		}
+	case 18:
+		if s.rng.IntN(3) == 0 {
+			s.disk.breakDown()
+		}
+	case 19:
+		s.checkAll()
+	default:
+		s.advance(time.Duration(s.rng.IntN(100)) * time.Millisecond)
+	}
+}
+
+// walk takes some steps.
+func (s *simulation) walk(steps int) {
+	for range steps {
+		if !s.sim.Step() {
+			return
+		}
+		s.watch()
+	}
+}
+
+// advance lets some time pass.
+func (s *simulation) advance(d time.Duration) {
+	over := false
+	s.process.Environment().Clock.AfterFunc(d, func() { over = true })
+	for process := s.process; !over && process == s.process; s.watch() {
+		if !s.sim.Step() {
 			return
 		}
 	}
 }
 
-// simulation is one seed's run.
-type simulation struct {
-	t      *testing.T
-	seed   uint64
-	rng    *rand.Rand
-	sim    *environment.Simulation
-	fs     *vfs.MemFS
-	tables *tables.Memory
-	engine *Engine
-	sink   *memorySink
-
-	model   *programs.World
-	pending map[string][]byte // requests by idempotency key, until acknowledged
-	ids     int
-	crashes int
+// jump sets the clock, forwards or back.
+func (s *simulation) jump() {
+	d := []time.Duration{time.Millisecond, 100 * time.Millisecond, time.Minute, time.Hour, 24 * time.Hour}[s.rng.IntN(5)]
+	d = time.Duration(s.rng.Int64N(int64(2*d))) - d
+	if s.rng.IntN(3) == 0 {
+		d = -s.wrong // it is put right
+	}
+	s.setClock(d)
 }
 
-func simulate(t *testing.T, seed uint64) {
-	t.Helper()
-	s := &simulation{
-		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), fs: vfs.NewCrashableMem(),
-		tables: tables.NewMemory(true), model: programs.NewWorld(), pending: map[string][]byte{}, sink: &memorySink{},
-	}
-	s.ids = 2 + s.rng.IntN(10)
-	s.sim = environment.Seeded(seed, s.fs)
-	s.start(s.sim.Environment())
-	gen := &programs.Generator{Rand: s.rng, IDs: s.ids}
-	for range 5 + s.rng.IntN(20) {
-		p := gen.Program(gen.ID(), "", 3)
-		s.model.Apply(p)
-		s.send(p)
-		for range s.rng.IntN(300) {
-			s.sim.Step()
-		}
-		if s.rng.IntN(5) == 0 {
-			s.crash()
-		}
-	}
-	s.settle()
-	s.check()
-	if err := s.engine.system; err != nil {
-		s.engine.system.Shutdown()
+func (s *simulation) setClock(d time.Duration) {
+	s.note("the clock jumps by %v", d)
+	s.now()
+	s.wrong += d
+	s.sim.Jump(d)
+	s.now()
+}
+
+// now is what the clock shows, in milliseconds since 1970.
+func (s *simulation) now() int64 {
+	now := s.process.Environment().Clock.Now().UnixMilli()
+	s.latest = max(s.latest, now)
+	return now
+}
+
+func (s *simulation) note(format string, args ...any) {
+	if s.tracing {
+		s.trace = append(s.trace, fmt.Sprintf(format, args...))
 	}
 }
 
-func (s *simulation) start(env *environment.Environment) {
-	e, err := Open(Options{
-		Environment: env, Functions: []*functions.Function{programs.Function()},
-		Egresses: map[functions.TypeName]Sink{programs.Egress: s.sink},
-		Logger:   slog.New(slog.DiscardHandler),
-		window:   window{messages: 1 + s.rng.IntN(6)},
-		Workers:  1 + s.rng.IntN(3), KeyGroups: 8, LiveGrains: 1 + s.rng.IntN(8), IdleAfter: 50 * time.Millisecond,
-		Journal: persistence.Options{
-			Dir: "/data", Tables: s.tables, BatchBytes: 1 << (8 + s.rng.IntN(8)), LogBytes: 1 << (12 + s.rng.IntN(6)),
-			MaterializeEvery: time.Duration(1+s.rng.IntN(100)) * time.Millisecond,
-		},
-	})
-	if err == nil {
-		err = e.Start()
+func (s *simulation) fail(format string, args ...any) {
+	s.Helper()
+	if *seedFlag != 0 {
+		s.Log("the last steps:\n" + strings.Join(s.trace[max(0, len(s.trace)-2000):], "\n"))
 	}
+	s.dump()
+	s.Fatalf("seed %d, %d crashes, %d stops: %s", s.seed, s.crashes, s.stops, fmt.Sprintf(format, args...))
+}
+
+func (s *simulation) must(err error) {
+	s.Helper()
 	if err != nil {
-		s.t.Fatalf("seed %d: start after %d crashes: %v", s.seed, s.crashes, err)
+		s.fail("%v", err)
 	}
-	s.engine = e
-	for key := range s.pending {
-		s.post(key)
-	}
-}
-
-func (s *simulation) send(p *programs.Program) {
-	key := fmt.Sprintf("key%d", len(s.pending)+s.rng.IntN(1<<30))
-	request, err := json.Marshal(onceRequest{Target: programs.Type.At(p.ID), Type: programs.MessageType, Value: p.Encode()})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.pending[key] = request
-	s.post(key)
-}
-
-// post sends a request until it is acknowledged.
-func (s *simulation) post(key string) {
-	e := s.engine
-	tx := &persistence.Transaction{
-		Sends: []*persistence.Message{{
-			Target: functions.Address{Type: onceType, ID: key}, Caller: functions.Address{Type: replyType, ID: "driver"},
-			Type: onceRequestType, Value: s.pending[key],
-		}},
-		Durable: []func(){func() { delete(s.pending, key) }},
-	}
-	if _, err := e.journal.Outside().Append(tx); err != nil {
-		e.env.Clock.AfterFunc(time.Millisecond, func() {
-			if s.engine == e {
-				s.post(key)
-			}
-		})
-	}
-}
-
-// crash ends the process: what was not synced may be lost, and of the tables
-// some flushed prefix is left.
-func (s *simulation) crash() {
-	s.crashes++
-	s.engine.system.Shutdown()
-	s.sim.Crash()
-	s.fs = s.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: s.rng.IntN(101), RNG: s.rng})
-	s.tables.Crash(s.rng.IntN(s.tables.Unsaved() + 1))
-	s.sink.crash()
-	s.start(s.sim.Process(s.fs).Environment())
-}
-
-// settle runs until nothing but the timers of an hour is left.
-func (s *simulation) settle() {
-	for range 30 {
-		s.sim.Advance(100 * time.Millisecond)
-		if err := s.failure(); err != nil {
-			s.t.Fatalf("seed %d: the node failed: %v", s.seed, err)
-		}
-	}
-	if len(s.pending) > 0 {
-		s.t.Fatalf("seed %d: %d requests were never acknowledged", s.seed, len(s.pending))
-	}
-}
-
-func (s *simulation) failure() error {
-	select {
-	case err := <-s.engine.Failed():
-		return err
-	default:
-		return nil
-	}
-}
-
-func (s *simulation) check() {
-	got, err := observe(s.engine, s.ids)
-	if err != nil {
-		s.t.Fatalf("seed %d: %v", s.seed, err)
-	}
-	for _, id := range s.sink.safe {
-		got.Emitted[id]++
-	}
-	var quarantined []string
-	if err := s.engine.Quarantine(func(q Quarantined) bool {
-		quarantined = append(quarantined, q.Error)
-		return true
-	}); err != nil {
-		s.t.Fatal(err)
-	}
-	if s.model.Diff(got) != "" {
-		s.dump()
-	}
-	if d := s.model.Diff(got); d != "" || len(quarantined) > 0 {
-		s.t.Fatalf("seed %d, %d crashes:\n%s\nquarantined: %v", s.seed, s.crashes, d, quarantined)
-	}
-}
-
-// memorySink is an exactly-once sink whose unsafe tail a crash forgets.
-type memorySink struct {
-	safe []string
-}
-
-func (m *memorySink) Open(position []byte) error {
-	n := uint64(0)
-	if position != nil {
-		n = binary.BigEndian.Uint64(position)
-	}
-	if n > uint64(len(m.safe)) {
-		return fmt.Errorf("position %d, but only %d records are here", n, len(m.safe))
-	}
-	m.safe = m.safe[:n]
-	return nil
-}
-
-func (m *memorySink) Deliver(_ context.Context, records []persistence.EgressRecord) ([]byte, error) {
-	for _, r := range records {
-		id, err := functions.String.Decode(r.Value)
-		if err != nil {
-			return nil, err
-		}
-		m.safe = append(m.safe, id)
-	}
-	return binary.BigEndian.AppendUint64(nil, uint64(len(m.safe))), nil
-}
-
-func (*memorySink) Close() error { return nil }
-func (*memorySink) crash()       {}
-
-// dump logs what still waits.
-func (s *simulation) dump() {
-	e := s.engine
-	for i, w := range e.workers {
-		s.t.Logf("worker %d: queue %d messages %d/%d events %d staged %d resume %d toLoad %d", i, len(w.queue.messages),
-			w.next, len(w.messages), len(w.events), len(w.staged), len(w.resume.found), len(w.toLoad))
-		w.directory.live(func(g *grain) {
-			s.t.Logf("  %s: status %d (%s) head %d stored %v tail %d attempts %d", g.address(), g.status, g.reason,
-				len(g.inbox.head)-g.inbox.first, g.inbox.stored, len(g.inbox.tail), g.attempts)
-		})
-		for kg, g := range w.timers.groups {
-			if g.near.Len() > 0 || g.horizonDue != noHorizon {
-				s.t.Logf("  timers %d: near %d horizon %d reading %v settled %v after %d", kg, g.near.Len(), g.horizonDue, g.reading, g.settled, g.after)
-			}
-		}
-	}
-	s.t.Logf("durable %d open %d waiting %d recovered %d windows %d chunks %d", e.journal.Durable(), e.journal.Open(), 0, 0, 0, 0)
-}
-
-// observe reads the world out of a node.
-func observe(e *Engine, ids int) (*programs.World, error) {
-	w := programs.NewWorld()
-	for i := range ids {
-		id := fmt.Sprintf("id%d", i)
-		states, err := e.State(programs.Type.At(id))
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range states {
-			v, _ := functions.Int64.Decode(s.Value)
-			switch s.Name {
-			case "sum":
-				w.Sum[id] = v
-			case "async":
-				w.Async[id] = v
-			case "list":
-				w.List[id] = s.Size
-			}
-		}
-	}
-	return w, nil
 }

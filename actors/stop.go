@@ -102,7 +102,7 @@ func (e *Engine) Close() error {
 		e.stopWorkers()
 		err = e.queues.close()
 		e.finalFlush()
-		e.system.Shutdown()
+		e.shutdown()
 	}
 	e.reading.Wait()
 	err = errors.Join(err, e.journal.Close())
@@ -117,7 +117,7 @@ func (e *Engine) Abort() error {
 	}
 	e.stopWorkers()
 	err := e.queues.close()
-	e.system.Shutdown()
+	e.shutdown()
 	e.reading.Wait()
 	err = errors.Join(err, e.journal.Abort())
 	close(e.stopped)

@@ -167,6 +167,7 @@ type timers struct {
 type groupTimers struct {
 	group persistence.KeyGroup
 	near  *btree.BTreeG[*timer]
+	most  int // of near, about
 	// From the horizon on timers are only rows; at the start all are.
 	horizonDue int64
 	horizonSeq persistence.Sequence
@@ -185,14 +186,14 @@ const (
 	noHorizon  = math.MaxInt64
 )
 
-func newTimers(groups []persistence.KeyGroup) *timers {
+func newTimers(groups []persistence.KeyGroup, most int) *timers {
 	ts := &timers{groups: map[persistence.KeyGroup]*groupTimers{}}
 	less := func(a, b *timer) bool {
 		return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.sequence, b.sequence)) < 0
 	}
 	for _, g := range groups {
 		near := btree.NewBTreeGOptions(less, btree.Options{NoLocks: true, Degree: 8})
-		ts.groups[g] = &groupTimers{group: g, near: near, horizonDue: math.MinInt64}
+		ts.groups[g] = &groupTimers{group: g, near: near, most: most, horizonDue: math.MinInt64}
 	}
 	return ts
 }
@@ -204,7 +205,7 @@ func (g *groupTimers) add(t *timer) {
 		return
 	}
 	g.near.Set(t)
-	if g.near.Len() > 2*nearTimers && !g.reading {
+	if g.near.Len() > 2*g.most && !g.reading {
 		g.shrink()
 	}
 }
@@ -216,7 +217,7 @@ func (g *groupTimers) before(t *timer) bool {
 
 // shrink draws the horizon nearer.
 func (g *groupTimers) shrink() {
-	for g.near.Len() > nearTimers {
+	for g.near.Len() > g.most {
 		t, _ := g.near.PopMax()
 		g.horizonDue, g.horizonSeq = t.due, t.sequence
 	}
@@ -249,6 +250,9 @@ func (g *groupTimers) take(read []*timer, complete bool) {
 		if !g.gone[t.sequence] {
 			g.near.Set(t)
 		}
+	}
+	if len(g.gone) > 0 && !complete {
+		g.settled = false // their rows may be behind the new horizon, and readable
 	}
 	g.gone = nil
 	for {
@@ -330,7 +334,7 @@ func (w *worker) readTimers(g *groupTimers) {
 		r.Low = persistence.TimerKey(g.group, g.horizonDue, g.horizonSeq)
 	}
 	w.engine.background("read timers", func() {
-		read, complete, err := w.engine.readTimers(r)
+		read, complete, err := w.engine.readTimers(r, g.most)
 		w.post(func(w *worker) {
 			if err != nil {
 				w.engine.fail(err)
@@ -341,11 +345,11 @@ func (w *worker) readTimers(g *groupTimers) {
 	})
 }
 
-func (e *Engine) readTimers(r persistence.KeyRange) (read []*timer, complete bool, err error) {
-	rows, next, err := e.journal.Scan(r, nearTimers)
+func (e *Engine) readTimers(r persistence.KeyRange, n int) (read []*timer, complete bool, err error) {
+	rows, next, err := e.journal.Scan(r, n)
 	for next != nil && len(rows) == 0 && err == nil { // only deleted ones so far
 		r.Low = next
-		rows, next, err = e.journal.Scan(r, nearTimers)
+		rows, next, err = e.journal.Scan(r, n)
 	}
 	var names persistence.TypeNames
 	for _, row := range rows {

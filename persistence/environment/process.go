@@ -11,7 +11,8 @@ import (
 type Process struct {
 	simulation  *Simulation
 	environment Environment
-	dead        bool // under the simulation's mu
+	dead        bool    // under the simulation's mu
+	asleep      []*unit // in a step that sleeps
 }
 
 // Environment returns what the process takes from outside.
@@ -19,15 +20,11 @@ func (p *Process) Environment() *Environment { return &p.environment }
 
 // Crash is the process's death: its tasks, functions and timers are dropped, and
 // what it starts later never runs. A step that has called Crash goes on to its
-// end. The files are not touched; a crash clone of them is for the next process.
+// end, one that sleeps ends as with runtime.Goexit. The files are not touched;
+// CrashFiles has those for the next process.
 func (p *Process) Crash() {
 	s := p.simulation
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.crash(p)
-}
-
-func (s *Simulation) crash(p *Process) {
 	p.dead = true
 	s.dropTimers(p)
 	for i := len(s.runnable) - 1; i >= 0; i-- {
@@ -35,6 +32,16 @@ func (s *Simulation) crash(p *Process) {
 			s.end(u)
 		}
 	}
+	asleep, running := p.asleep, s.running
+	p.asleep = nil
+	s.mu.Unlock()
+	for _, u := range asleep {
+		u.wakeUp <- false
+		<-u.outcome
+	}
+	s.mu.Lock()
+	s.running = running
+	s.mu.Unlock()
 }
 
 // A unit is what a step belongs to: a task, or a function that runs once.
@@ -43,16 +50,24 @@ type unit struct {
 	name    string
 	step    func() (more bool)
 	state   unitState
-	index   int // among the runnable units, while queued
+	index   int  // among the runnable units, while queued
+	woken   bool // since its step began
+
+	// With Goroutines: a step that sleeps is told whether its process lives when
+	// it has to wake up; who runs a step is told when it ends or falls asleep.
+	wakeUp    chan bool
+	outcome   chan outcome
+	abandoned bool // another unit goes on with the task
+	exits     bool // ends by Exit
 }
 
 type unitState int
 
 const (
-	unitParked   unitState = iota
-	unitQueued             // is among the runnable ones
-	unitRunning            // is in its step
-	unitNotified           // is in its step and has been woken
+	unitParked  unitState = iota
+	unitQueued            // is among the runnable ones
+	unitRunning           // is in its step
+	unitAsleep            // is in its step, which sleeps
 	unitEnded
 )
 
@@ -69,7 +84,7 @@ func (d simulatedDispatcher) Start(name string, step func() (more bool)) Task {
 
 func (d simulatedDispatcher) Go(name string, f func()) { d.start(d.once(name, f)) }
 
-func (d simulatedDispatcher) start(u *unit) *unit {
+func (d simulatedDispatcher) start(u *unit) *simulatedTask {
 	s := d.simulation
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,41 +92,68 @@ func (d simulatedDispatcher) start(u *unit) *unit {
 		u.state = unitEnded
 	}
 	s.queue(u)
-	return u
+	return &simulatedTask{u}
+}
+
+// simulatedTask is a task by the unit that runs it now.
+type simulatedTask struct {
+	unit *unit // under the simulation's mu
 }
 
 // Wake implements Task.
-func (u *unit) Wake() {
-	s := u.process.simulation
+func (t *simulatedTask) Wake() {
+	s := t.unit.process.simulation
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wake(u)
-}
-
-func (s *Simulation) wake(u *unit) {
-	switch {
+	switch u := t.unit; {
 	case u.process.dead:
-		return
-	case u.state == unitRunning:
-		u.state = unitNotified
+	case u.inStep():
+		u.woken = true
 	default:
 		s.queue(u)
 	}
 }
 
-// Abandon implements Task. A simulated step always returns, so that another one
-// follows is all there is to do.
-func (u *unit) Abandon() { u.Wake() }
+// inStep reports whether the unit has begun a step and not ended it.
+func (u *unit) inStep() bool { return u.state == unitRunning || u.wakeUp != nil }
 
-// Stop implements Task. No step of another task is running, so there is nothing
-// to wait for. It panics in the task's own step, where it would hang in
-// production.
-func (u *unit) Stop() {
-	s := u.process.simulation
+// Abandon implements Task. Where steps run on the caller's goroutine they always
+// return, so that another one follows is all there is to do.
+func (t *simulatedTask) Abandon() {
+	s := t.unit.process.simulation
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u.state == unitRunning || u.state == unitNotified {
-		panic("environment: task " + u.name + " stops itself")
+	u := t.unit
+	switch {
+	case u.process.dead || u.state == unitEnded:
+	case !u.inStep():
+		s.queue(u)
+	case !s.Goroutines:
+		u.woken = true
+	default:
+		u.abandoned = true
+		t.unit = &unit{process: u.process, name: u.name, step: u.step}
+		s.queue(t.unit)
+	}
+}
+
+// Stop implements Task. No step of another task is running, so there is nothing
+// to wait for, unless the task's own sleeps: that is run to its end. It panics
+// where it would hang in production: in the task's own step, and in another one
+// while the task's sleeps.
+func (t *simulatedTask) Stop() {
+	s := t.unit.process.simulation
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := t.unit
+	for u.wakeUp != nil && s.running == nil {
+		s.begin(u)
+		s.mu.Unlock()
+		s.run(u)
+		s.mu.Lock()
+	}
+	if u.inStep() {
+		panic("environment: task " + u.name + " stops itself, or while it sleeps")
 	}
 	s.end(u)
 }

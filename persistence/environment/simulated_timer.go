@@ -19,16 +19,21 @@ func (c simulatedClock) Now() time.Time {
 	s := c.simulation
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now
+	return s.now.Add(s.wrong)
 }
 
 func (c simulatedClock) AfterFunc(d time.Duration, f func()) Timer {
 	s := c.simulation
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := &simulatedTimer{unit: c.once("timer", f), due: s.now.Add(max(d, 0)), sequence: s.scheduled, position: -1}
+	return s.schedule(c.once("timer", f), d)
+}
+
+// schedule makes a unit runnable once d has passed.
+func (s *Simulation) schedule(u *unit, d time.Duration) *simulatedTimer {
+	t := &simulatedTimer{unit: u, due: s.now.Add(max(d, 0)), sequence: s.scheduled, position: -1}
 	s.scheduled++
-	if !c.dead {
+	if !u.process.dead {
 		heap.Push(&s.timers, t)
 	}
 	return t

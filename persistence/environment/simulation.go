@@ -16,16 +16,20 @@ const stepTime = time.Microsecond
 // goroutine that calls it, in an order drawn from a seed. The same seed and the
 // same program give the same order.
 //
-// The clock begins at a fixed date. A step takes a microsecond; when nothing is
-// runnable, the clock jumps to the next timer.
+// Time begins at a fixed date. A step takes a microsecond; when nothing is
+// runnable, it leaps to the next timer. Clocks show time, and what Jump added.
 //
-// Step, Run, Advance and Crash belong to one goroutine. Those of a running step
-// must not call the first three. What the environments offer may be used from
-// everywhere, but what other goroutines do with it, no seed repeats.
+// Step, Run, Advance, Jump and Crash belong to one goroutine. Those of a running
+// step must not call the first three. What the environments offer may be used
+// from everywhere, but what other goroutines do with it, no seed repeats.
 type Simulation struct {
 	// OnStep is told, before each step, when it runs and the name of its task.
 	// May be nil. Two runs with the same trace have done the same.
 	OnStep func(at time.Time, name string)
+	// Goroutines runs each step on a goroutine of its own, still one at a time,
+	// so that it may Sleep or Exit; Crash ends them all. Otherwise steps run on the
+	// caller's, which is faster, and a panic in one keeps its stack.
+	Goroutines bool
 
 	first *Process
 
@@ -33,11 +37,13 @@ type Simulation struct {
 	choices   *rand.Rand // which runs next
 	draws     *rand.PCG  // what processes get
 	now       time.Time
+	wrong     time.Duration // what clocks show beyond now
 	runnable  []*unit
 	timers    timerQueue
 	scheduled uint64 // timers so far
 	processes []*Process
-	inStep    bool
+	running   *unit        // in its step
+	idle      []chan *unit // goroutines that wait for a step to run
 }
 
 // Seeded returns a simulation with one process, whose files are in fs.
@@ -73,12 +79,22 @@ func (s *Simulation) Process(fs vfs.FS) *Process {
 
 // Crash is the death of all processes.
 func (s *Simulation) Crash() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, p := range s.processes {
-		s.crash(p)
+		p.Crash()
 	}
 	s.processes = nil
+	for _, steps := range s.idle {
+		close(steps)
+	}
+	s.idle = nil
+}
+
+// Jump moves what clocks show, forwards or back, as somebody who sets a
+// machine's clock does. Timers are due when they would have been.
+func (s *Simulation) Jump(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrong += d
 }
 
 // Run takes steps until the condition holds. It reports false if nothing was
@@ -130,7 +146,7 @@ func (s *Simulation) busyBefore(end time.Time) bool {
 func (s *Simulation) choose() *unit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.inStep {
+	if s.running != nil {
 		panic("environment: a simulated step runs the simulation")
 	}
 	if len(s.runnable) == 0 && len(s.timers) > 0 {
@@ -141,16 +157,25 @@ func (s *Simulation) choose() *unit {
 		return nil
 	}
 	u := s.runnable[s.choices.IntN(len(s.runnable))]
+	s.begin(u)
+	return u
+}
+
+// begin makes a unit the running one.
+func (s *Simulation) begin(u *unit) {
 	s.unqueue(u)
 	u.state = unitRunning
 	s.now = s.now.Add(stepTime)
-	s.inStep = true
-	return u
+	s.running = u
 }
 
 func (s *Simulation) run(u *unit) {
 	if s.OnStep != nil {
 		s.OnStep(s.now, u.name)
+	}
+	if s.Goroutines {
+		s.carry(u)
+		return
 	}
 	more := false
 	defer func() { s.finish(u, more) }() // also when a test fails in the step
@@ -160,17 +185,20 @@ func (s *Simulation) run(u *unit) {
 func (s *Simulation) finish(u *unit, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.inStep = false
-	again := more || u.state == unitNotified
-	u.state = unitParked
-	if again && !u.process.dead {
+	s.running = nil
+	again := more || u.woken
+	u.state, u.woken, u.wakeUp = unitParked, false, nil
+	switch {
+	case u.abandoned || u.exits:
+		u.state = unitEnded
+	case again && !u.process.dead:
 		s.queue(u)
 	}
 }
 
-// queue makes a parked unit runnable.
+// queue makes a parked unit runnable, or one that slept long enough.
 func (s *Simulation) queue(u *unit) {
-	if u.state != unitParked {
+	if u.state != unitParked && u.state != unitAsleep {
 		return
 	}
 	u.state, u.index = unitQueued, len(s.runnable)
