@@ -66,6 +66,8 @@ type Config struct {
 	// DrainFor bounds how long a stop waits for work under way. Defaults to 10 s.
 	DrainFor time.Duration
 
+	verifyBytes int64 // see persistence.Options, for tests
+
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 	// Environment is the door to the world. Defaults to the real one.
@@ -122,7 +124,7 @@ func (c *Config) listenAddress() string {
 func (c *Config) engineOptions(journalDir string, keyGroups int) actors.Options {
 	return actors.Options{
 		Environment: c.Environment, Logger: c.Logger,
-		Journal: persistence.Options{Dir: journalDir, LogBytes: c.LogBytes, DiskReserve: c.DiskReserve},
+		Journal: persistence.Options{Dir: journalDir, LogBytes: c.LogBytes, DiskReserve: c.DiskReserve, VerifyBytes: c.verifyBytes},
 		Workers: c.Workers, KeyGroups: keyGroups, LiveGrains: c.LiveGrains, IdleAfter: c.IdleAfter,
 		Deadline: c.Deadline, MaxAttempts: c.MaxAttempts, FirstBackoff: c.FirstBackoff, LastBackoff: c.LastBackoff,
 		MaxValueBytes: c.MaxValueBytes, MaxBacklogBytes: c.MaxBacklogBytes, IdempotencyKept: c.IdempotencyKept,

@@ -40,7 +40,7 @@ func (a *App) Start(ctx context.Context) (*Node, error) {
 func (n *Node) start(ctx context.Context, a *App) (err error) {
 	c := &n.config
 	want := datadir.Application{Name: c.Name, KeyGroups: c.KeyGroups}
-	if n.dir, err = datadir.Open(c.Environment.FS, c.DataDir, want); err != nil {
+	if n.dir, err = datadir.Open(c.Environment.FS, c.DataDir, want, n.migrating); err != nil {
 		return err
 	}
 	o := c.engineOptions(n.dir.JournalPath(), n.dir.KeyGroups)
@@ -59,6 +59,12 @@ func (n *Node) start(ctx context.Context, a *App) (err error) {
 		return err
 	}
 	return n.dir.Announce(datadir.Node{PID: os.Getpid(), HTTP: n.door.URL()})
+}
+
+// migrating says how far the migration of an older data directory is.
+func (n *Node) migrating(m datadir.Migration) {
+	n.config.Logger.Info("the data directory is of an older format and is migrated",
+		"from", m.From, "to", m.To, "what", m.What, "done", m.Done, "total", m.Total)
 }
 
 // about is what the node says of itself to those who ask for its status.

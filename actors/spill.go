@@ -123,10 +123,12 @@ func (w *worker) refill(g *grain) {
 		return
 	}
 	g.busy(statusRefill, "its next messages are being read from disk", 0)
+	w.refilling++
 	r, after := &g.record, b.last
 	w.engine.background("refill", func() {
 		messages, more, err := w.engine.journal.ReadInbox(r, after, false)
 		w.post(func(w *worker) {
+			w.refilling--
 			if err != nil {
 				w.engine.fail(err)
 				return

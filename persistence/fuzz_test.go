@@ -207,3 +207,31 @@ func TestLengthsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// FuzzForeignKey takes keys apart that somebody else may have written: those of an
+// inspection.
+func FuzzForeignKey(f *testing.F) {
+	ada := greeter.At("Ada")
+	for _, k := range [][]byte{
+		recordKey(1, ada), LargeKey(1, ada, 2), append(EntryPrefix(1, ada, 2, 3), 4), AttemptKey(1, ada),
+		chunkKey(1, ada, 2), windowKey(1, ada), TokenKey(1, "Ada", "t"), EgressKey("a/b", 1), MetaKey("marker"), {0},
+	} {
+		f.Add(k, []byte{1, 1, 1, 1, 0, 0, 0, 0})
+	}
+	f.Fuzz(func(t *testing.T, k, v []byte) {
+		if row, err := CutAddressRow(k); err == nil && row.Kind == RowLarge && !bytes.Equal(LargeKey(row.Group, row.Address, row.Spec)[3:], k[3:]) {
+			t.Errorf("%x became %+v", k, row)
+		}
+		if g, id, token, err := CutTokenKey(k); err == nil && !bytes.Equal(TokenKey(g, id, token), k) {
+			t.Errorf("%x became %d %q %q", k, g, id, token)
+		}
+		if name, s, err := CutEgressKey(k); err == nil && !bytes.Equal(EgressKey(name, s)[2:], k[2:]) {
+			t.Errorf("%x became %q %d", k, name, s)
+		}
+		in, err := DecodeInboxRow(Row{Key: k, Value: v})
+		if err == nil && len(in.Messages) == 0 {
+			t.Errorf("%x is an inbox row without messages", k)
+		}
+		IsKnownKey(k, 4)
+	})
+}

@@ -46,6 +46,10 @@ type Options struct {
 	// SpaceScarce begins at half of it. Defaults to LogBytes, or a tenth of the
 	// disk if that is less. Negative: nobody looks.
 	DiskReserve int64
+	// VerifyBytes is the size of the tables up to which Open verifies them;
+	// larger ones are verified in the background after Start. Defaults to 32 MiB,
+	// which takes less than 100 ms. Negative: none.
+	VerifyBytes int64
 
 	// Tables replaces Pebble, for simulation.
 	Tables tables.Tables
@@ -68,6 +72,9 @@ type Options struct {
 	Space func(Space)
 	// Stopped is called once when an I/O error has stopped the journal.
 	Stopped func(error)
+
+	readOnly bool                    // of a View
+	onLog    func(done, total int64) // bytes of the log that were read
 }
 
 func (o *Options) setDefaults() {
@@ -78,6 +85,7 @@ func (o *Options) setDefaults() {
 	o.OverlayBytes = cmp.Or(o.OverlayBytes, o.LogBytes/8)
 	o.MaterializeEvery = cmp.Or(o.MaterializeEvery, 5*time.Second)
 	o.CacheBytes = cmp.Or(o.CacheBytes, 96<<20)
+	o.VerifyBytes = cmp.Or(o.VerifyBytes, 32<<20)
 	if o.Room == nil {
 		o.Room = func() {}
 	}
@@ -110,7 +118,8 @@ type Journal struct {
 
 	deliver        func([]*Message)
 	egressSequence atomic.Uint64
-	recovered      Sequence // highest of the last run
+	recovered      Sequence   // highest of the last run
+	extent         wal.Extent // of a View
 
 	commitTask environment.Task
 	commit     committer
@@ -118,6 +127,7 @@ type Journal struct {
 
 	materializeTask environment.Task
 	materializer    materializer
+	scrub           scrubber
 
 	replayed  atomic.Bool // the overlay is complete
 	started   atomic.Bool // Start was called
@@ -147,12 +157,15 @@ func (j *Journal) open() error {
 	j.tables = j.opts.Tables
 	if j.tables == nil {
 		t, err := tables.OpenPebble(tables.Options{
-			FS: fs, Dir: fs.PathJoin(dir, "tables"), CacheBytes: j.opts.CacheBytes, Fatal: j.fatal, Disk: j.space,
+			FS: fs, Dir: j.tablesDir(), CacheBytes: j.opts.CacheBytes, Fatal: j.fatal, Disk: j.space,
 		})
 		if err != nil {
 			return err
 		}
 		j.tables = t
+	}
+	if err := j.verifyAtStart(); err != nil {
+		return err
 	}
 	if err := j.recover(fs.PathJoin(dir, "log")); err != nil {
 		return err
@@ -160,6 +173,28 @@ func (j *Journal) open() error {
 	j.replayed.Store(true)
 	_ = j.space.look() // the next one may succeed
 	return nil
+}
+
+// readLog reads the log above after and goes on with it, unless the journal is
+// only looked at.
+func (j *Journal) readLog(dir string, after uint64, apply func(uint64, []byte) error) (err error) {
+	o := wal.Options{
+		FS: j.opts.Environment.FS, Dir: dir, SegmentBytes: max(64<<10, j.opts.LogBytes/16),
+		Random: j.opts.Environment.Random, OnProgress: j.opts.onLog,
+	}
+	if j.opts.readOnly {
+		j.extent, err = wal.Read(o, after, apply)
+	} else {
+		j.log, err = wal.Open(o, after, apply)
+	}
+	if t, ok := j.tables.(interface{ Manifest() string }); ok && errors.Is(err, wal.ErrBeginsLate) {
+		return fmt.Errorf("%w (or %s is damaged at its end, so that the tables have lost what was flushed last)", err, t.Manifest())
+	}
+	return err
+}
+
+func (j *Journal) tablesDir() string {
+	return j.opts.Environment.FS.PathJoin(j.opts.Dir, "tables")
 }
 
 // makeDirs makes a directory and its parents so that a crash does not unmake
@@ -196,6 +231,9 @@ func (j *Journal) Start() {
 	j.materializeTask = d.Start("materialize", j.materializeStep) // the committer wakes it
 	j.commitTask = d.Start("commit", j.commitStep)
 	j.materializer.arm(j)
+	if j.opts.Tables == nil {
+		j.scrub.start(j)
+	}
 	j.started.Store(true)
 	j.space.start(d)
 }
@@ -274,6 +312,7 @@ func (j *Journal) stopTasks() (started bool) {
 	if j.commitTask == nil {
 		return false
 	}
+	j.scrub.stop()
 	j.materializer.disarm()
 	j.space.stop()
 	j.materializeTask.Stop()

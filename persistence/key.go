@@ -257,3 +257,55 @@ func prefixRange(prefix []byte) KeyRange {
 
 // PrefixRange is all keys that begin with prefix.
 func PrefixRange(prefix []byte) KeyRange { return prefixRange(prefix) }
+
+// InboxRange holds the windows and chunks of a key group.
+func InboxRange(g KeyGroup) KeyRange { return prefixRange(groupKey(g, sectionInbox)) }
+
+// TokensRange holds the cancellation tokens of a key group.
+func TokensRange(g KeyGroup) KeyRange { return prefixRange(groupKey(g, sectionToken)) }
+
+// CutTokenKey takes a cancellation token's key apart.
+func CutTokenKey(k []byte) (g KeyGroup, id, token string, err error) {
+	if len(k) < 3 || k[2] != sectionToken {
+		return 0, "", "", fmt.Errorf("persistence: not the key of a token: %x", k)
+	}
+	b, rest, err := cutBytes32(k[3:])
+	return KeyGroup(binary.BigEndian.Uint16(k)), string(b), string(rest), err
+}
+
+// EgressesRange holds the queues of all egresses.
+func EgressesRange() KeyRange { return prefixRange(groupKey(journalGroup, sectionEgress)) }
+
+// CutEgressKey takes the key of a queued egress record apart.
+func CutEgressKey(k []byte) (egress functions.TypeName, s Sequence, err error) {
+	if len(k) < 3 || k[2] != sectionEgress {
+		return "", 0, fmt.Errorf("persistence: not the key of an egress record: %x", k)
+	}
+	name, rest, err := cutBytes16(k[3:])
+	if err == nil && len(rest) != 8 {
+		err = fmt.Errorf("persistence: not the key of an egress record: %x", k)
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	return functions.TypeName(name), TailSequence(k), nil
+}
+
+// IsKnownKey reports whether a key belongs to a section of one of the key groups,
+// or of the journal's own.
+func IsKnownKey(k []byte, groups int) bool {
+	if len(k) < 3 {
+		return false
+	}
+	switch g := KeyGroup(binary.BigEndian.Uint16(k)); {
+	case g == journalGroup:
+		return k[2] == sectionMeta || k[2] == sectionEgress
+	case int(g) >= groups:
+		return false
+	}
+	switch k[2] {
+	case sectionAddress, sectionInbox, sectionTimer, sectionToken, sectionAsync, sectionQuarantine:
+		return true
+	}
+	return false
+}

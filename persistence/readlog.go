@@ -26,9 +26,6 @@ func ReadLog(env *environment.Environment, dir string, visit func(n BatchNumber,
 		}
 		return visit(BatchNumber(number), records)
 	}
-	log, err := wal.Open(wal.Options{FS: env.FS, Dir: env.FS.PathJoin(dir, "log"), Random: env.Random}, 0, read)
-	if err != nil {
-		return err
-	}
-	return log.Close()
+	_, err := wal.Read(wal.Options{FS: env.FS, Dir: env.FS.PathJoin(dir, "log")}, 0, read)
+	return err
 }

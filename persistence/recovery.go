@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/statefun-go/statefun/functions"
-	"github.com/statefun-go/statefun/persistence/wal"
 )
 
 // recover opens the log and brings the overlay and the inboxes to its end.
@@ -37,14 +36,12 @@ func (j *Journal) recover(dir string) error {
 
 // openLog replays the log above a batch. The inboxes follow on a goroutine of their
 // own, which touches nothing else and ends before openLog returns.
-func (j *Journal) openLog(dir string, after BatchNumber) (err error) {
+func (j *Journal) openLog(dir string, after BatchNumber) error {
 	r := j.inboxes.beginReplay()
 	defer r.end()
-	o := wal.Options{FS: j.opts.Environment.FS, Dir: dir, SegmentBytes: max(64<<10, j.opts.LogBytes/16), Random: j.opts.Environment.Random}
-	j.log, err = wal.Open(o, uint64(after), func(number uint64, payload []byte) error {
+	return j.readLog(dir, uint64(after), func(number uint64, payload []byte) error {
 		return j.replay(r, number, payload)
 	})
-	return err
 }
 
 func (j *Journal) tablesEmpty() (bool, error) {

@@ -2,7 +2,7 @@
 // says about itself.
 //
 //	DATA/LOCK              held while a node runs; the kernel's, so a killed process leaves none
-//	DATA/application.json  name, format and number of key groups, written once
+//	DATA/application.json  name, format and number of key groups; written once, and by migrations
 //	DATA/node.json         where the running node listens, for commands that talk to it
 //	DATA/journal/          the journal (package persistence)
 package datadir
@@ -18,16 +18,9 @@ import (
 )
 
 // Format is the version of the directory's layout that this program writes. A
-// newer one is refused.
-const Format = 1
-
-// Application is what a data directory says of the application it belongs to.
-type Application struct {
-	Format int    `json:"format"`
-	Name   string `json:"name"`
-	// KeyGroups is fixed for ever: it places every id.
-	KeyGroups int `json:"key_groups"`
-}
+// newer one is refused, an older one migrated. Since 2 application.json has a
+// checksum.
+const Format = 2
 
 // Node is what a running node says of itself.
 type Node struct {
@@ -38,20 +31,63 @@ type Node struct {
 // ErrInUse marks a directory that another process has locked.
 var ErrInUse = errors.New("the data directory is in use by another node")
 
+// ErrDamaged marks a directory whose own files are not as they were written.
+var ErrDamaged = errors.New("damaged")
+
 // Dir is a locked data directory.
 type Dir struct {
 	Application
 	// Created says that the directory was new.
 	Created bool
 
-	fs   vfs.FS
-	path string
-	lock io.Closer
+	fs       vfs.FS
+	path     string
+	lock     io.Closer
+	readOnly bool
 }
 
 // Open locks a directory and reads what it says, or makes it what want says if
-// it is new. An empty name in want stands for whatever it is, or "statefun".
-func Open(fs vfs.FS, path string, want Application) (*Dir, error) {
+// it is new. An empty name in want stands for whatever it is, or "statefun". A
+// directory of an older format is migrated; progress, which may be nil, is told.
+func Open(fs vfs.FS, path string, want Application, progress func(Migration)) (*Dir, error) {
+	d, err := open(fs, path, want)
+	if err == nil && d.Format < Format {
+		if err = d.migrate(migrations(), progress); err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Inspect locks a directory of the present format, for somebody who looks and
+// changes nothing.
+func Inspect(fs vfs.FS, path string) (*Dir, error) {
+	if _, err := fs.Stat(fs.PathJoin(path, applicationFile)); err != nil {
+		return nil, notADataDirectory(fs, path, err)
+	}
+	d, err := open(fs, path, Application{})
+	if err != nil {
+		return nil, err
+	}
+	d.readOnly = true
+	if d.Format < Format {
+		return nil, errors.Join(fmt.Errorf("data directory %s has format %d, this program looks into format %d: the next start of its node migrates it",
+			path, d.Format, Format), d.Close())
+	}
+	return d, nil
+}
+
+func notADataDirectory(fs vfs.FS, path string, err error) error {
+	if names, listing := fs.List(fs.PathJoin(path, "journal")); listing == nil && len(names) > 0 {
+		return fmt.Errorf("data directory %s is %w: it holds a journal, but %w", path, ErrDamaged, err)
+	}
+	return fmt.Errorf("%s is not a data directory: %w", path, err)
+}
+
+func open(fs vfs.FS, path string, want Application) (*Dir, error) {
 	if err := fs.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory %s cannot be made: %w", path, err)
 	}
@@ -74,23 +110,21 @@ func lockError(path string, err error) error {
 }
 
 func (d *Dir) read(want Application) error {
-	path := d.fs.PathJoin(d.path, "application.json")
+	path := d.applicationPath()
 	b, err := readFile(d.fs, path)
 	if errors.Is(err, os.ErrNotExist) {
-		return d.create(path, want)
+		return d.create(want)
 	}
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	if err := json.Unmarshal(b, &d.Application); err != nil {
-		return fmt.Errorf("%s is damaged: %w", path, err)
+	if d.Application, err = decodeApplication(b); err != nil {
+		return fmt.Errorf("%s is %w: %w", path, ErrDamaged, err)
 	}
 	switch a := d.Application; {
 	case a.Format > Format:
 		return fmt.Errorf("%s has format %d, this program knows %d and older ones: it was written by a newer version",
 			path, a.Format, Format)
-	case a.Format < 1 || a.Name == "" || a.KeyGroups < 1:
-		return fmt.Errorf("%s is damaged: expected format, name and key_groups, found %s", path, b)
 	case want.Name != "" && want.Name != a.Name:
 		return fmt.Errorf("data directory %s belongs to the application %q, not to %q", d.path, a.Name, want.Name)
 	case want.KeyGroups != 0 && want.KeyGroups != a.KeyGroups:
@@ -100,10 +134,10 @@ func (d *Dir) read(want Application) error {
 	return nil
 }
 
-func (d *Dir) create(path string, want Application) error {
+func (d *Dir) create(want Application) error {
 	names, err := d.fs.List(d.JournalPath())
 	if err == nil && len(names) > 0 {
-		return fmt.Errorf("data directory %s holds a journal but no application.json: that file is missing", d.path)
+		return fmt.Errorf("data directory %s is %w: it holds a journal but no application.json", d.path, ErrDamaged)
 	}
 	if want.Name == "" {
 		want.Name = "statefun"
@@ -113,7 +147,7 @@ func (d *Dir) create(path string, want Application) error {
 	}
 	want.Format = Format
 	d.Application, d.Created = want, true
-	return d.writeJSON(path, want)
+	return d.writeApplication()
 }
 
 // JournalPath is where the journal is.
@@ -132,7 +166,10 @@ func (d *Dir) Close() error {
 	if d.lock == nil {
 		return nil
 	}
-	err := d.fs.Remove(d.nodePath())
+	var err error
+	if !d.readOnly {
+		err = d.fs.Remove(d.nodePath())
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}

@@ -137,5 +137,11 @@ func (t *Memory) Behind() bool { return false }
 // Metrics implements Tables.
 func (t *Memory) Metrics() Metrics { return Metrics{} }
 
+// Files implements Tables.
+func (t *Memory) Files() []File { return nil }
+
+// Verify implements Tables.
+func (t *Memory) Verify(File) error { return nil }
+
 // Close implements Tables.
 func (t *Memory) Close() error { return nil }

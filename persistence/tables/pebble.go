@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -22,30 +23,57 @@ type Options struct {
 	CacheBytes int64
 	// MemTableBytes is the size of one memtable. Defaults to 16 MiB.
 	MemTableBytes uint64
-	// Fatal is told of errors after which the process must not go on: the files
-	// stay then as they are. May be nil.
+	// ReadOnly changes nothing on disk.
+	ReadOnly bool
+	// Fatal is told of errors after which the process must not go on, damage that
+	// a read or a compaction meets among them: the files stay then as they are.
 	Fatal func(error)
 	// Disk is asked about free space. Nil: there is enough.
 	Disk Disk
 }
 
-// OpenPebble opens or creates the tables in a directory.
-func OpenPebble(o Options) (Tables, error) {
-	if o.CacheBytes == 0 {
-		o.CacheBytes = 64 << 20
+func (o *Options) setDefaults() {
+	o.CacheBytes = cmp.Or(o.CacheBytes, 64<<20)
+	o.MemTableBytes = cmp.Or(o.MemTableBytes, 16<<20)
+	if o.Fatal == nil {
+		o.Fatal = func(error) {}
 	}
-	if o.MemTableBytes == 0 {
-		o.MemTableBytes = 16 << 20
+}
+
+// OpenPebble opens or creates the tables in a directory. It returns a
+// DamageError, and has removed nothing, where the directory's files do not fit
+// together.
+func OpenPebble(o Options) (Tables, error) {
+	o.setDefaults()
+	found, err := inspect(o.FS, o.Dir)
+	if err != nil {
+		return nil, err
 	}
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
-	t := &pebbleTables{}
-	t.guard = newGuard(o.FS, o.Disk, func(err error) {
-		if o.Fatal != nil {
-			o.Fatal(err)
+	t := &pebbleTables{fs: o.FS, manifest: found.manifest}
+	t.guard = newGuard(o.FS, o.Disk, o.Fatal)
+	opts := o.pebble(t, cache)
+	t.reading = opts.MakeReaderOptions()
+	db, err := pebble.Open(o.Dir, opts)
+	if err != nil {
+		t.guard.close()
+		if broken := t.guard.err(); broken != nil {
+			return nil, fmt.Errorf("tables: open %s: %w", o.Dir, broken)
 		}
-	})
+		return nil, found.openError(err)
+	}
+	t.db = db
+	t.guard.open.Store(true)
+	if err := t.guard.err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("tables: open %s: %w", o.Dir, err), t.Close())
+	}
+	return t, nil
+}
+
+func (o *Options) pebble(t *pebbleTables, cache *pebble.Cache) *pebble.Options {
 	opts := &pebble.Options{
+		ReadOnly:                    o.ReadOnly,
 		FS:                          t.guard,
 		Cache:                       cache,
 		DisableWAL:                  true,
@@ -57,6 +85,9 @@ func OpenPebble(o Options) (Tables, error) {
 		Logger:                      quiet{o.Fatal},
 		EventListener: &pebble.EventListener{
 			CompactionEnd: func(info pebble.CompactionInfo) { t.guard.compacted(info.Err) },
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				o.Fatal(&DamageError{File: info.Path, Reason: info.Details})
+			},
 		},
 	}
 	for i := range opts.Levels {
@@ -64,17 +95,7 @@ func OpenPebble(o Options) (Tables, error) {
 		opts.Levels[i].FilterType = pebble.TableFilter
 		opts.Levels[i].IndexBlockSize = indexBlockBytes
 	}
-	db, err := pebble.Open(o.Dir, opts)
-	if err != nil {
-		t.guard.close()
-		return nil, fmt.Errorf("tables: open %s: %w", o.Dir, cmp.Or(t.guard.err(), err))
-	}
-	t.db = db
-	t.guard.open.Store(true)
-	if err := t.guard.err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("tables: open %s: %w", o.Dir, err), t.Close())
-	}
-	return t, nil
+	return opts
 }
 
 // indexBlockBytes is enough for one block to index a whole file: with more of them
@@ -82,10 +103,17 @@ func OpenPebble(o Options) (Tables, error) {
 const indexBlockBytes = 1 << 20
 
 type pebbleTables struct {
-	db    *pebble.DB
-	guard *guard
-	owed  atomic.Int64 // bytes applied since the last Flush
+	db       *pebble.DB
+	guard    *guard
+	owed     atomic.Int64 // bytes applied since the last Flush
+	fs       vfs.FS
+	manifest string
+	reading  sstable.ReaderOptions
 }
+
+// Manifest is the file that listed the tables' files at the start, "" if they are
+// new.
+func (t *pebbleTables) Manifest() string { return t.manifest }
 
 func (t *pebbleTables) Get(key, dst []byte) ([]byte, bool, error) {
 	v, closer, err := t.db.Get(key)
@@ -93,7 +121,7 @@ func (t *pebbleTables) Get(key, dst []byte) ([]byte, bool, error) {
 		return dst, false, nil
 	}
 	if err != nil {
-		return dst, false, fmt.Errorf("tables: get: %w", err)
+		return dst, false, named("get", err)
 	}
 	dst = append(dst, v...)
 	return dst, true, closer.Close()
@@ -124,18 +152,18 @@ func (t *pebbleTables) GetAll(keys [][]byte, visit func(i int, value []byte)) er
 func (t *pebbleTables) Scan(low, high []byte, visit func(key, value []byte) bool) error {
 	it, err := t.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
 	if err != nil {
-		return fmt.Errorf("tables: scan: %w", err)
+		return named("scan", err)
 	}
 	for it.First(); it.Valid(); it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return errors.Join(fmt.Errorf("tables: scan: %w", err), it.Close())
+			return errors.Join(named("scan", err), it.Close())
 		}
 		if !visit(it.Key(), v) {
 			break
 		}
 	}
-	return it.Close()
+	return named("scan", it.Close())
 }
 
 func (t *pebbleTables) Apply(b *Batch) error {
@@ -186,15 +214,15 @@ func (t *pebbleTables) Owed() int64 { return max(0, t.owed.Load()-t.guard.flushe
 func (t *pebbleTables) Flushed(key []byte) ([]byte, bool, error) {
 	it, err := t.db.NewIter(&pebble.IterOptions{OnlyReadGuaranteedDurable: true})
 	if err != nil {
-		return nil, false, fmt.Errorf("tables: flushed: %w", err)
+		return nil, false, named("flushed", err)
 	}
 	if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
-		return nil, false, errors.Join(it.Error(), it.Close())
+		return nil, false, named("flushed", errors.Join(it.Error(), it.Close()))
 	}
 	v, err := it.ValueAndErr()
 	v = append([]byte(nil), v...)
 	// What Pebble took for durable since then is not.
-	err = errors.Join(err, it.Close(), t.guard.err())
+	err = named("flushed", errors.Join(err, it.Close(), t.guard.err()))
 	return v, err == nil, err
 }
 
@@ -230,8 +258,6 @@ func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 func (q quiet) Fatalf(format string, args ...any) {
 	err := fmt.Errorf("tables: "+format, args...)
-	if q.fatal != nil {
-		q.fatal(err)
-	}
+	q.fatal(err)
 	panic(err) // Pebble's state is lost: nothing may go on
 }

@@ -41,6 +41,12 @@ type Tables interface {
 
 	Metrics() Metrics
 
+	// Files returns the files that exist now; the newest changes may be in none.
+	Files() []File
+	// Verify reads a file and returns a DamageError if not all of it is as it was
+	// written. One that has been replaced since is no error.
+	Verify(f File) error
+
 	// Close leaves what is not flushed to the log.
 	Close() error
 }

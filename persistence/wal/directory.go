@@ -36,6 +36,10 @@ func (d directory) join(name string) string { return d.fs.PathJoin(d.path, name)
 
 func (d directory) witnessPath() string { return d.join(witnessName) }
 
+func (d directory) witnessMissing(after uint64) error {
+	return damage(d.witnessPath(), 0, "the file is missing, expected a log up to batch %d or more", after)
+}
+
 func (d directory) segmentPath(first uint64) string {
 	return d.join(segmentName(first))
 }

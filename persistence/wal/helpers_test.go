@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
+	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
@@ -20,6 +23,8 @@ type bench struct {
 	fs   *vfs.MemFS
 	opts Options
 	*Log
+
+	looks int
 }
 
 func setup(t testing.TB) *bench {
@@ -45,6 +50,62 @@ func payloadOf(batch uint64) []byte {
 // read opens the log and returns the last batch that it gave. Batches that are
 // not the expected ones fail the test.
 func (b *bench) read(after uint64) (uint64, error) {
+	b.Helper()
+	if b.opts.FS != vfs.FS(b.fs) || b.opts.OnProgress != nil {
+		return b.readOpen(after) // its errors and calls are counted
+	}
+	extent, looked := b.look(after)
+	last, err := b.readOpen(after)
+	switch {
+	case (err == nil) != (looked == nil), err != nil && strings.Replace(err.Error(), "open", "read", 1) != looked.Error():
+		b.Fatalf("Read returned %v, Open %v", looked, err)
+	case err == nil && extent.Last != b.Last():
+		b.Fatalf("Read ended at batch %d, Open at %d", extent.Last, b.Last())
+	}
+	return last, err
+}
+
+// look reads the log without a change.
+func (b *bench) look(after uint64) (Extent, error) {
+	b.Helper()
+	var before map[string]string
+	if b.looks++; b.looks%16 == 1 { // it takes long
+		before = b.everything()
+	}
+	last := after
+	e, err := Read(b.opts, after, func(batch uint64, payload []byte) error {
+		b.Helper()
+		if last++; batch != last || !bytes.Equal(payload, payloadOf(batch)) {
+			b.Fatalf("got batch %d %q, expected batch %d %q", batch, payload, last, payloadOf(last))
+		}
+		return nil
+	})
+	if before != nil && !maps.Equal(before, b.everything()) {
+		b.Fatal("Read has changed a file")
+	}
+	return e, err
+}
+
+// everything is what the files hold.
+func (b *bench) everything() map[string]string {
+	b.Helper()
+	names, err := b.fs.List(testDir)
+	if oserror.IsNotExist(err) {
+		return nil
+	}
+	b.must(err)
+	all := map[string]string{}
+	for _, name := range names {
+		f, err := b.fs.Open(b.fs.PathJoin(testDir, name))
+		b.must(err)
+		c, err := io.ReadAll(f)
+		b.must(errors.Join(err, f.Close()))
+		all[name] = string(c)
+	}
+	return all
+}
+
+func (b *bench) readOpen(after uint64) (uint64, error) {
 	b.Helper()
 	last := after
 	log, err := Open(b.opts, after, func(batch uint64, payload []byte) error {

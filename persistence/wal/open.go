@@ -64,7 +64,7 @@ func open(opts Options, after uint64, apply func(uint64, []byte) error) (*Log, e
 		return create(opts, 0 /* after */)
 	}
 	if !files.witness {
-		return nil, damage(dir.path, 0, "the witness is missing, expected a log up to batch %d or more", after)
+		return nil, dir.witnessMissing(after)
 	}
 	w, err := openWitness(dir)
 	if err != nil {
@@ -108,10 +108,18 @@ func (l *Log) recover(after uint64, apply func(uint64, []byte) error) error {
 
 // resumeCreate goes on where a crash has ended create.
 func (l *Log) resumeCreate(after uint64) error {
+	if err := l.checkCreate(after); err != nil {
+		return err
+	}
+	return l.begin(nil, after, after)
+}
+
+// checkCreate tells a create that was cut short from a log whose segments are lost.
+func (l *Log) checkCreate(after uint64) error {
 	if !l.witness.unused || l.witness.number != after {
 		return damage(l.dir.path, 0, "all segments are missing, expected batch %d", l.witness.number)
 	}
-	return l.begin(nil, after, after)
+	return nil
 }
 
 // begin starts a segment for the batches above durable. It copies those up to
@@ -187,7 +195,8 @@ type recovery struct {
 func (r *recovery) read() error {
 	segments := r.older
 	if first := segments[0].first; first > r.after+1 {
-		return damage(r.dir.path, 0, "the log begins at batch %d, expected batch %d: a segment is missing", first, r.after+1)
+		return &DamageError{File: r.dir.path, late: true, Reason: fmt.Sprintf(
+			"the log begins at batch %d, expected batch %d: the segment that holds it is missing", first, r.after+1)}
 	}
 	for _, s := range segments {
 		r.total += s.size
@@ -253,7 +262,8 @@ func (r *recovery) batch(sr *segmentReader, offset int64, f frame) error {
 // breakOff decides whether a segment may end where it does.
 func (r *recovery) breakOff(sr *segmentReader, offset int64, limit uint64) error {
 	if limit != math.MaxUint64 {
-		return damage(sr.path, offset, "batch %d is not readable, expected batches up to %d", r.end+1, limit)
+		return damage(sr.path, offset, "batch %d is not readable, expected batches up to %d; or the segment %s is missing",
+			r.end+1, limit, segmentName(r.end+1))
 	}
 	behind, err := sr.promise()
 	if err != nil {
@@ -261,7 +271,8 @@ func (r *recovery) breakOff(sr *segmentReader, offset int64, limit uint64) error
 	}
 	r.promised = max(r.promised, behind)
 	if r.end < r.promised {
-		return damage(sr.path, offset, "batch %d is not readable or its segment is missing, batch %d was durable", r.end+1, r.promised)
+		return damage(sr.path, offset, "batch %d is not readable, batch %d was durable; or the segment %s is missing",
+			r.end+1, r.promised, segmentName(r.end+1))
 	}
 	return nil
 }

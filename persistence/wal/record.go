@@ -50,6 +50,27 @@ func newRecordReader(file io.ReaderAt) *recordReader {
 	return &recordReader{file: file, buffer: make([]byte, blockBytes), block: -blockBytes}
 }
 
+// ScanRecords reads a file in Pebble's record format. It returns how many records
+// are intact from the beginning on, where they break off, and whether there are
+// intact ones behind the break: a torn write leaves none, damage does.
+func ScanRecords(file io.ReaderAt) (records int, end int64, more bool, err error) {
+	r := newRecordReader(file)
+	for ; err == nil; records++ {
+		end = r.offset()
+		_, err = r.read()
+	}
+	records--
+	if !errors.Is(err, errNoRecord) {
+		return records, end, false, err
+	}
+	for err = r.resync(); err == nil; err = r.resync() {
+		if _, err := r.read(); err == nil {
+			return records, end, true, nil
+		}
+	}
+	return records, end, false, ignoreEOF(err)
+}
+
 // offset is where the next chunk should be.
 func (r *recordReader) offset() int64 {
 	return max(0, r.block+int64(r.next))

@@ -67,6 +67,16 @@ func openWitness(d directory) (*witness, error) {
 	return w, nil
 }
 
+// readWitness reads a witness that nobody will write to.
+func readWitness(d directory) (*witness, error) {
+	file, err := d.fs.Open(d.witnessPath())
+	if err != nil {
+		return nil, err
+	}
+	w := &witness{path: d.witnessPath(), file: file}
+	return w, errors.Join(w.read(), file.Close())
+}
+
 func (w *witness) read() error {
 	content := make([]byte, witnessSlots*slotBytes)
 	if _, err := w.file.ReadAt(content, 0); ignoreEOF(err) != nil {

@@ -53,13 +53,44 @@ func (p *Progress) Step(name string, expected time.Duration) (done func()) {
 	}
 }
 
+// Part returns a function that shows how much of something is done. It may be
+// called often, by one goroutine; a total of 0 says that nobody knows. erase
+// removes the line.
+func (p *Progress) Part() (show func(name string, done, total int64), erase func()) {
+	if p.to == nil {
+		return func(string, int64, int64) {}, func() {}
+	}
+	n, shown := 0, time.Time{}
+	show = func(name string, done, total int64) {
+		if now := time.Now(); now.Sub(shown) >= progressEvery {
+			shown = now
+			fmt.Fprint(p.to, eraseLine+partLine(name, n, done, total))
+			n++
+		}
+	}
+	return show, func() { fmt.Fprint(p.to, eraseLine) }
+}
+
+// partLine is the n-th picture of a part.
+func partLine(name string, n int, done, total int64) string {
+	share := 0.0
+	if total > 0 {
+		share = min(1, float64(done)/float64(total))
+	}
+	return bar(n, int(barWidth*share)) + fmt.Sprintf(" %s %.0f %%", name, 100*share)
+}
+
 // progressLine is the n-th picture of a step.
 func progressLine(name string, n int, since, expected time.Duration) string {
-	spinner := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 	full := barWidth
 	if since < expected {
 		full = int(barWidth * since / expected)
 	}
-	return fmt.Sprintf("%c %s%s %s %.0fs", spinner[n%len(spinner)],
-		strings.Repeat("█", full), strings.Repeat("░", barWidth-full), name, since.Seconds())
+	return bar(n, full) + fmt.Sprintf(" %s %.0fs", name, since.Seconds())
+}
+
+// bar is a bar with a spinner before it.
+func bar(n, full int) string {
+	spinner := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+	return fmt.Sprintf("%c %s%s", spinner[n%len(spinner)], strings.Repeat("█", full), strings.Repeat("░", barWidth-full))
 }

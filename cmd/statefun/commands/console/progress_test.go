@@ -34,3 +34,28 @@ func TestProgressCleansUp(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestPart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		done, total int64
+		full        int
+		end         string
+	}{{0, 0, 0, " log 0 %"}, {1, 2, 12, " log 50 %"}, {3, 2, 24, " log 100 %"}} {
+		if got := partLine("log", 0, c.done, c.total); strings.Count(got, "█") != c.full || !strings.HasSuffix(got, c.end) {
+			t.Errorf("%d of %d: got %s", c.done, c.total, got)
+		}
+	}
+	var b bytes.Buffer
+	show, erase := (&Progress{to: &b}).Part()
+	for range 1000 {
+		show("log", 1, 2) // seldom enough to be read
+	}
+	erase()
+	if got := b.String(); strings.Count(got, "log") > 100 || !strings.Contains(got, "log") || !strings.HasSuffix(got, eraseLine) {
+		t.Errorf("got %q", got)
+	}
+	show, erase = (&Progress{}).Part()
+	show("log", 1, 2)
+	erase()
+}
