@@ -305,14 +305,15 @@ func (j *Journal) spaceChanged(was, is Space) {
 func (j *Journal) mayMaterialize() bool {
 	behind := j.tables.Behind()
 	j.space.behind.Store(behind)
-	if j.space.short() {
+	if !behind || j.space.short() {
+		return !j.space.short()
+	}
+	now := j.opts.Environment.Clock.Now()
+	if now.Sub(j.materializer.prodded).Abs() < lastRetry {
 		return false
 	}
-	if now := j.opts.Environment.Clock.Now(); behind && now.Sub(j.materializer.prodded).Abs() >= lastRetry {
-		j.materializer.prodded = now
-		return true
-	}
-	return !behind
+	j.materializer.prodded = now
+	return true
 }
 
 // resumeMaterialization is called when it may have become possible.
