@@ -124,8 +124,8 @@ func TestADiskThatFillsUp(t *testing.T) {
 		n.restart()
 		check()
 		was := kept
-		d.SetOthers(-capacity / 4) // the disk has grown
-		pass(2 * time.Minute)      // a compaction that has failed is tried again
+		d.SetOthers(-capacity) // the disk has grown
+		pass(2 * time.Minute)  // a compaction that has failed is tried again
 		fillUp()
 		if kept == was {
 			n.t.Error("nothing more is accepted, with more room")

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/statefun-go/statefun/persistence/environment"
 	"github.com/statefun-go/statefun/persistence/tables"
@@ -19,6 +20,7 @@ type materializer struct {
 	due     atomic.Bool // a timer or the log's size asks for a run
 	timer   atomic.Pointer[environment.Timer]
 	stopped atomic.Bool
+	prodded time.Time // the last run although compactions were behind
 	batch   tables.Batch
 	// Of log payload since the journal was opened: what the tables show, and
 	// what they would show after a crash.
@@ -99,7 +101,7 @@ func (j *Journal) materialize(final bool) error {
 		j.metrics.materializations.Add(1)
 		j.metrics.materializeNanos.Store(int64(clock.Now().Sub(started)))
 	}
-	if m := &j.materializer; final || j.logFull.Load() || j.space.tight() || m.applied-m.flushed.Load() >= j.opts.LogBytes/8 {
+	if m := &j.materializer; final || j.logFull.Load() || j.space.tight() || j.space.behind.Load() || m.applied-m.flushed.Load() >= j.opts.LogBytes/8 {
 		return j.truncate()
 	}
 	return nil

@@ -300,10 +300,20 @@ func (j *Journal) spaceChanged(was, is Space) {
 
 // mayMaterialize reports whether the tables can take more: there is room for it,
 // and compactions are not far behind. Until then it is left to the log.
+// But Pebble picks a compaction that has failed again only after a flush, so one
+// goes through now and then.
 func (j *Journal) mayMaterialize() bool {
 	behind := j.tables.Behind()
 	j.space.behind.Store(behind)
-	return !behind && !j.space.short()
+	if !behind || j.space.short() {
+		return !j.space.short()
+	}
+	now := j.opts.Environment.Clock.Now()
+	if now.Sub(j.materializer.prodded).Abs() < lastRetry {
+		return false
+	}
+	j.materializer.prodded = now
+	return true
 }
 
 // resumeMaterialization is called when it may have become possible.
