@@ -56,7 +56,7 @@ func (w *worker) quarantine(inv *invocation) {
 		inv.effects.sends = append(inv.effects.sends, failureMessage(m, q.Error))
 	}
 	inv.fn.metrics.quarantined.Add(1)
-	w.engine.quarantined.count.Add(1)
+	w.engine.quarantined.added(key, m.Sequence)
 	w.engine.opts.Logger.Error("message quarantined", "address", m.Target.String(), "type", string(m.Type),
 		"attempts", g.attempts, "error", q.Error)
 	w.stage(inv)

@@ -17,7 +17,12 @@ type quarantined struct {
 	mu       sync.Mutex
 	former   persistence.Sequence // the highest of a former run
 	counted  []byte               // the first key that is not counted yet
-	complete bool
+	complete atomic.Bool
+
+	// own are the messages of a former run that this one has set aside before all
+	// were counted, by key.
+	ownLock sync.Mutex
+	own     map[string]bool
 }
 
 // countTogether is how many are counted while nobody can release one.
@@ -35,10 +40,31 @@ func (q *quarantined) start(e *Engine) {
 				}
 			}
 		}
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.complete = true
+		q.complete.Store(true)
+		q.ownLock.Lock()
+		defer q.ownLock.Unlock()
+		q.own = nil
 	})
+}
+
+// added is told of a message before it is set aside.
+func (q *quarantined) added(key []byte, s persistence.Sequence) {
+	q.count.Add(1)
+	if s > q.former || q.complete.Load() {
+		return
+	}
+	q.ownLock.Lock()
+	defer q.ownLock.Unlock()
+	if q.own == nil {
+		q.own = map[string]bool{}
+	}
+	q.own[string(key)] = true
+}
+
+func (q *quarantined) isOwn(key []byte) bool {
+	q.ownLock.Lock()
+	defer q.ownLock.Unlock()
+	return q.own[string(key)]
 }
 
 func (q *quarantined) countSome(e *Engine, r *persistence.KeyRange) error {
@@ -49,7 +75,7 @@ func (q *quarantined) countSome(e *Engine, r *persistence.KeyRange) error {
 		return err
 	}
 	for _, row := range rows {
-		if persistence.TailSequence(row.Key) <= q.former {
+		if persistence.TailSequence(row.Key) <= q.former && !q.isOwn(row.Key) {
 			q.count.Add(1)
 		}
 	}
@@ -62,7 +88,7 @@ func (q *quarantined) countSome(e *Engine, r *persistence.KeyRange) error {
 
 // released is called with mu held when a message has left.
 func (q *quarantined) released(key []byte, s persistence.Sequence) {
-	if s > q.former || q.complete || bytes.Compare(key, q.counted) < 0 {
+	if s > q.former || q.complete.Load() || q.isOwn(key) || bytes.Compare(key, q.counted) < 0 {
 		q.count.Add(-1)
 	}
 }

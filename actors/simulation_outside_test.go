@@ -220,5 +220,5 @@ func (s *simulation) release() {
 func (q *quarantined) isComplete() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.complete
+	return q.complete.Load()
 }

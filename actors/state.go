@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
@@ -170,19 +171,26 @@ func (inv *invocation) expire() {
 	}
 }
 
-// nudged takes back the nudge that the address has waited for, if it is the one.
-// Then the next is the one that was pending when this was armed before it: so
-// there is no need to arm that again.
-func (g *grain) nudged(nudge *persistence.Message) {
+// The nudges that are on their way to an address are a stack: each was armed for
+// an earlier time than those before it, and says which is the next. g.nudge is when
+// the top one comes.
+
+// nudged takes the nudge that has come from the stack. It may have come before its
+// turn, if one was armed while it waited for its invocation, after the clock had
+// been set back: then it is sent again, or the stack would name one that is gone.
+func (w *worker) nudged(g *grain, nudge *persistence.Message, tx *persistence.Transaction) {
 	at, n := binary.Varint(nudge.Value)
-	if n <= 0 { // of a version that did not say
+	switch {
+	case n <= 0: // of a version that did not say
 		g.nudge = 0
-		return
-	}
-	if at == g.nudge {
+	case at == g.nudge:
 		g.nudge, _ = binary.Varint(nudge.Value[n:])
+	case g.nudge != 0 && g.nudge < at:
+		w.sendNudge(g, max(at, w.now+nudgeAgain), nudge.Value, tx)
 	}
 }
+
+const nudgeAgain = int64(time.Second / time.Millisecond)
 
 // armNudge has the address nudged at a time (0: never), unless it will be before.
 func (w *worker) armNudge(g *grain, at int64, tx *persistence.Transaction) {
@@ -191,8 +199,12 @@ func (w *worker) armNudge(g *grain, at int64, tx *persistence.Transaction) {
 	}
 	value := binary.AppendVarint(binary.AppendVarint(nil, at), g.nudge)
 	g.nudge = at
+	w.sendNudge(g, at, value, tx)
+}
+
+func (w *worker) sendNudge(g *grain, due int64, value []byte, tx *persistence.Transaction) {
 	t := &timer{
-		group: g.record.Group, due: at, sequence: w.queue.next(),
+		group: g.record.Group, due: due, sequence: w.queue.next(),
 		message: &persistence.Message{Target: g.record.Address, Type: nudgeType, Value: value},
 	}
 	tx.Rows = append(tx.Rows, t.row())

@@ -366,7 +366,7 @@ func (w *worker) applyWrites(inv *invocation, tx *persistence.Transaction) {
 	}
 	tx.Cells = append(tx.Cells, g.extra...)
 	if isNudge {
-		g.nudged(inv.message)
+		w.nudged(g, inv.message, tx)
 	}
 	w.armNudge(g, next, tx)
 	tx.Nudge = g.nudge

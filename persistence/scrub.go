@@ -31,7 +31,11 @@ type scrubber struct {
 
 // verifyAtStart verifies the tables if they are small.
 func (j *Journal) verifyAtStart() error {
-	files, size := j.tables.Files(), int64(0)
+	files, err := j.tables.Files()
+	if err != nil {
+		return err
+	}
+	size := int64(0)
 	for _, f := range files {
 		size += f.Bytes
 	}
@@ -63,7 +67,11 @@ func (j *Journal) scrubStep() bool {
 		return false
 	}
 	if len(s.files) == 0 {
-		s.files = j.tables.Files()
+		var err error
+		if s.files, err = j.tables.Files(); err != nil {
+			j.stop(err)
+			return false
+		}
 	}
 	pause := scrubEvery
 	if len(s.files) > 0 {

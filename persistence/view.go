@@ -37,7 +37,7 @@ func OpenView(env *environment.Environment, dir string, keyGroups int) (*View, e
 func (v *View) Close() error { return v.j.tables.Close() }
 
 // Files are those of the tables.
-func (v *View) Files() []tables.File { return v.j.tables.Files() }
+func (v *View) Files() ([]tables.File, error) { return v.j.tables.Files() }
 
 // Verify reads a file of the tables; see [tables.Tables].
 func (v *View) Verify(f tables.File) error { return v.j.tables.Verify(f) }

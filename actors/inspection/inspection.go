@@ -72,7 +72,11 @@ func (in *inspection) run(dir *datadir.Dir) (err error) {
 
 // tables verifies all files of the tables, and how they lie above each other.
 func (in *inspection) tables() error {
-	files, total, done := in.view.Files(), int64(0), int64(0)
+	files, err := in.view.Files()
+	if err != nil {
+		return err
+	}
+	total, done := int64(0), int64(0)
 	for _, f := range files {
 		total += f.Bytes
 	}

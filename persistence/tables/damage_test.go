@@ -175,7 +175,11 @@ func TestVerifyFindsAnyByte(t *testing.T) {
 			t.Fatal(err)
 		}
 		var found error
-		for _, f := range p.Files() {
+		files, err := p.Files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
 			found = errors.Join(found, p.Verify(f))
 		}
 		if !errors.Is(found, ErrDamaged) || !strings.Contains(found.Error(), path) {

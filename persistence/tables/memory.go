@@ -138,7 +138,7 @@ func (t *Memory) Behind() bool { return false }
 func (t *Memory) Metrics() Metrics { return Metrics{} }
 
 // Files implements Tables.
-func (t *Memory) Files() []File { return nil }
+func (t *Memory) Files() ([]File, error) { return nil, nil }
 
 // Verify implements Tables.
 func (t *Memory) Verify(File) error { return nil }

@@ -42,7 +42,7 @@ type Tables interface {
 	Metrics() Metrics
 
 	// Files returns the files that exist now; the newest changes may be in none.
-	Files() []File
+	Files() ([]File, error)
 	// Verify reads a file and returns a DamageError if not all of it is as it was
 	// written. One that has been replaced since is no error.
 	Verify(f File) error

@@ -17,11 +17,25 @@ type File struct {
 	Bytes int64
 }
 
-// Files implements Tables.
-func (t *pebbleTables) Files() []File {
+// Files implements Tables. What an error or a crash has left beside those that count
+// is not among them: it is removed in the background.
+func (t *pebbleTables) Files() ([]File, error) {
+	levels, err := t.db.SSTables()
+	if err != nil {
+		return nil, fmt.Errorf("tables: list: %w", err)
+	}
+	live := map[uint64]bool{}
+	for _, level := range levels {
+		for i := range level {
+			live[uint64(level[i].BackingSSTNum)] = true
+		}
+	}
 	provider := t.db.ObjProvider()
 	var files []File
 	for _, meta := range provider.List() {
+		if !live[uint64(meta.DiskFileNum)] {
+			continue
+		}
 		path := provider.Path(meta)
 		if !strings.HasSuffix(path, ".sst") {
 			continue // the tables separate no values into blob files
@@ -31,7 +45,7 @@ func (t *pebbleTables) Files() []File {
 		}
 	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return files
+	return files, nil
 }
 
 // Verify implements Tables.
