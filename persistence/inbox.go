@@ -141,7 +141,9 @@ func (in *inboxes) takeRecovered(a functions.Address, after, to Sequence) []*Mes
 		list = list[1:]
 	}
 	if in.recovered[a] = list; len(list) == 0 {
-		delete(in.recovered, a)
+		if delete(in.recovered, a); len(in.recovered) == 0 {
+			in.recovered = map[functions.Address][]*Message{} // one that was large stays so
+		}
 	}
 	return out
 }

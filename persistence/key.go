@@ -107,7 +107,7 @@ func recordKey(g KeyGroup, a functions.Address) []byte {
 }
 
 // appendRecordKey is recordKey for the parts of an address.
-func appendRecordKey(k []byte, g KeyGroup, t functions.TypeName, id []byte) []byte {
+func appendRecordKey[ID ~string | ~[]byte](k []byte, g KeyGroup, t functions.TypeName, id ID) []byte {
 	k = append(binary.BigEndian.AppendUint16(k, uint16(g)), sectionAddress)
 	return append(appendTypeAndID(k, t, id), kindRecord)
 }

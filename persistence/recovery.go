@@ -37,11 +37,27 @@ func (j *Journal) recover(dir string) error {
 // openLog replays the log above a batch. The inboxes follow on a goroutine of their
 // own, which touches nothing else and ends before openLog returns.
 func (j *Journal) openLog(dir string, after BatchNumber) error {
-	r := j.inboxes.beginReplay()
+	r := j.inboxes.beginReplay(j.logSize(dir))
 	defer r.end()
 	return j.readLog(dir, uint64(after), func(number uint64, payload []byte) error {
 		return j.replay(r, number, payload)
 	})
+}
+
+// logSize is about how many bytes there are to replay, for the size of things: 0 if
+// that cannot be found out.
+func (j *Journal) logSize(dir string) (size int64) {
+	fs := j.opts.Environment.FS
+	names, err := fs.List(dir)
+	if err != nil {
+		return 0
+	}
+	for _, name := range names {
+		if info, err := fs.Stat(fs.PathJoin(dir, name)); err == nil {
+			size += info.Size()
+		}
+	}
+	return min(size, j.opts.LogBytes)
 }
 
 func (j *Journal) tablesEmpty() (bool, error) {
@@ -98,22 +114,32 @@ func (j *Journal) replayRow(r Row) {
 	}
 }
 
-func (j *Journal) replayRecord(a functions.Address, value []byte) (Sequence, error) {
-	consumed, nudge, cells, err := decodeRecord(value)
-	if err != nil {
+func (j *Journal) replayRecord(a functions.Address, value []byte) (consumed Sequence, err error) {
+	d := decoder{b: value}
+	if err := d.version(recordVersion, errRecord); err != nil {
 		return 0, err
 	}
-	r := MakeRecord(a, j.Group(a.ID))
-	if consumed == 0 {
-		// The tables may have forgotten the record when this was written, and a
-		// crash have brought it back with what it had consumed.
-		if consumed, err = j.consumedTo(&r); err != nil {
+	if consumed = Sequence(d.uvarint()); consumed == 0 {
+		if consumed, value, err = j.replayForgotten(a, value); err != nil {
 			return 0, err
 		}
-		value = appendRecord(nil, consumed, nudge, cells)
 	}
-	j.overlay.active.setRecord(r.key, value)
+	o := &j.overlay
+	o.key = appendRecordKey(o.key[:0], j.Group(a.ID), a.Type, a.ID)
+	o.active.records.set(o.active.records.add(o.key), value)
 	return consumed, nil
+}
+
+// replayForgotten completes a record that says it has consumed nothing. The tables
+// may have forgotten the record when this was written, and a crash have brought it
+// back with what it had consumed.
+func (j *Journal) replayForgotten(a functions.Address, value []byte) (Sequence, []byte, error) {
+	_, nudge, cells, err := decodeRecord(value)
+	if err != nil {
+		return 0, nil, err
+	}
+	consumed, err := j.consumedTo(NewRecord(a, j.Group(a.ID)))
+	return consumed, appendRecord(nil, consumed, nudge, cells), err
 }
 
 // consumedTo is how far an address's inbox is consumed durably.

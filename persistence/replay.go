@@ -10,6 +10,7 @@ import (
 // inboxReplay brings the inboxes to the end of the log, batch by batch, while the
 // log is being read.
 type inboxReplay struct {
+	singles []*Message // room for lists of one message, which most are
 	batch   []inboxEvent // of the batch that is being read
 	batches chan []inboxEvent
 	ended   sync.WaitGroup
@@ -22,13 +23,16 @@ type inboxEvent struct {
 	consumed Sequence
 }
 
-func (in *inboxes) beginReplay() *inboxReplay {
+// beginReplay prepares for a log of so many bytes.
+func (in *inboxes) beginReplay(size int64) *inboxReplay {
+	const messageBytes = 256 // in a log of nothing else
+	in.recovered = make(map[functions.Address][]*Message, size/messageBytes)
 	r := &inboxReplay{batches: make(chan []inboxEvent, 16)}
 	r.ended.Go(func() {
 		for events := range r.batches {
 			for i := range events {
 				if e := &events[i]; e.message != nil {
-					in.replaySent(e.message)
+					r.sent(in, e.message)
 				} else {
 					in.replayConsumed(e.consumer, e.consumed)
 				}
@@ -49,10 +53,11 @@ func (r *inboxReplay) end() {
 	r.ended.Wait()
 }
 
-func (in *inboxes) replaySent(m *Message) {
+func (r *inboxReplay) sent(in *inboxes, m *Message) {
 	list, known := in.recovered[m.Target]
 	if !known {
 		in.order = append(in.order, m.Target)
+		list = r.single()
 	}
 	list = append(list, m)
 	// The log has a batch's messages by sender.
@@ -60,6 +65,16 @@ func (in *inboxes) replaySent(m *Message) {
 		list[i-1], list[i] = list[i], list[i-1]
 	}
 	in.recovered[m.Target] = list
+}
+
+// single is an empty list with room for one message.
+func (r *inboxReplay) single() []*Message {
+	if len(r.singles) == 0 {
+		r.singles = make([]*Message, 1024)
+	}
+	one := r.singles[:0:1]
+	r.singles = r.singles[1:]
+	return one
 }
 
 // replayConsumed forgets what the replay has seen consumed. The address keeps its
@@ -78,6 +93,7 @@ func (in *inboxes) replayConsumed(a functions.Address, consumed Sequence) {
 // replayed ends the replay: what it has left waits.
 func (in *inboxes) replayed() {
 	kept := in.order[:0]
+	in.waiting = slices.Grow(in.waiting, len(in.order))
 	for _, a := range in.order {
 		if len(in.recovered[a]) == 0 {
 			delete(in.recovered, a)
@@ -87,4 +103,7 @@ func (in *inboxes) replayed() {
 		in.waiting = append(in.waiting, in.recovered[a]...)
 	}
 	in.order = kept
+	if len(kept) == 0 {
+		in.recovered = map[functions.Address][]*Message{}
+	}
 }

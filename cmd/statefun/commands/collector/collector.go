@@ -38,14 +38,18 @@ func Tune() {
 	afterCollection(limit)
 }
 
-// Starting lets the heap grow up to the limit until what it returns is called:
-// what a start reads of the log lives on. It does nothing without Tune.
+// Starting lets the heap grow to three times the usual until what it returns is
+// called: what a start reads of the log lives on. It does nothing without Tune.
 func Starting() (started func()) {
 	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		return func() {}
 	}
 	before := debug.SetGCPercent(-1)
-	return func() { debug.SetGCPercent(before) }
+	debug.SetMemoryLimit(3 * resident)
+	return func() {
+		debug.SetGCPercent(before)
+		limit()
+	}
 }
 
 // limit follows what lives on the heap with the memory limit.
