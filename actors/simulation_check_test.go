@@ -2,7 +2,6 @@ package actors
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -285,5 +284,5 @@ func (s *simulation) dump() {
 			}
 		}
 	}
-	s.Log(fmt.Sprintf("durable %d open %d", e.journal.Durable(), e.journal.Open()))
+	s.Logf("durable %d open %d", e.journal.Durable(), e.journal.Open())
 }

@@ -15,13 +15,12 @@ import (
 // meets depends on the moment, so there is no model: the numbers of what is
 // handled grow, and after the last purge nothing is left.
 type scratch struct {
-	next    int64 // number of the next message
-	purging map[string]bool
+	next int64 // number of the next message
 }
 
 const (
 	scratchType functions.TypeName = "sim/scratch"
-	scratchIDs                     = 3
+	scratchIDs  int                = 3
 )
 
 func (*scratch) function(m *programs.Machine) *functions.Function {

@@ -24,8 +24,9 @@
 // and consumes are never written.
 //
 // Durable changes sit in the overlay, in two generations: the active one takes
-// new batches, the frozen one is being written into the tables. A read looks
-// into the active one, the frozen one and the tables, in this order.
+// new batches, the frozen one is being written into the tables. The records of the
+// last one that was written stay in memory, settled. A read looks into the active
+// one, the frozen one, the settled records and the tables, in this order.
 //
 // Invariants of the tables at marker N:
 //   - every record and row is as batch N left it;

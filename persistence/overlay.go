@@ -90,7 +90,8 @@ func (g *generation) setRecord(key string, value []byte) {
 
 // at returns the entry at a place, if that is in this generation.
 func (g *generation) at(place uint64) (int, bool) {
-	return int(uint32(place)), uint32(place>>32) == g.number //nolint:gosec // its two halves
+	number, entry := uint32(place>>32), uint32(place) //nolint:gosec // its two halves
+	return int(entry), number == g.number
 }
 
 // weight is about how many bytes the generation takes. Records count for a third:

@@ -89,10 +89,10 @@ func TestLoadAll(t *testing.T) {
 		id := fmt.Sprint((i * 7) % 40)
 		r := b.record(id)
 		records = append(records, NewRecord(r.Address, r.Group))
-		switch {
-		case i%5 == 0: // was never written
+		switch i % 5 {
+		case 0: // was never written
 			continue
-		case i%5 == 1:
+		case 1:
 			b.append(largeCell(r, "large "+id, true))
 		default:
 			b.append(&Transaction{Record: r, Cells: []Cell{{Spec: 1, Value: []byte(id)}}, Nudge: int64(i)})

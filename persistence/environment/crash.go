@@ -56,7 +56,8 @@ func (c *crash) directory(dir string) {
 	all := maps.Clone(before)
 	maps.Copy(all, after)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		path, data := c.left.PathJoin(dir, name), []byte(nil)
+		path := c.left.PathJoin(dir, name)
+		var data []byte
 		switch was, is := before[name], after[name]; {
 		case was == nil && !c.keeps(), is == nil && c.keeps():
 			continue

@@ -78,13 +78,13 @@ func (s *Simulation) carry(u *unit) {
 }
 
 // goroutine returns the entrance of one that waits for a step.
-func (s *Simulation) goroutine() (steps chan *unit) {
+func (s *Simulation) goroutine() chan<- *unit {
 	if n := len(s.idle); n > 0 {
-		steps = s.idle[n-1]
+		steps := s.idle[n-1]
 		s.idle = s.idle[:n-1]
 		return steps
 	}
-	steps = make(chan *unit)
+	steps := make(chan *unit)
 	go func() {
 		for u := range steps {
 			s.carryOut(u, steps)

@@ -27,11 +27,11 @@ func (g *Generator) ID() string {
 	if g.Hot > 0 && g.Rand.IntN(100) < g.Hot {
 		return "id0"
 	}
-	if i := g.Rand.IntN(g.IDs + g.Blocking); i >= g.IDs {
+	i := g.Rand.IntN(g.IDs + g.Blocking)
+	if i >= g.IDs {
 		return fmt.Sprintf("b%d", i-g.IDs)
-	} else {
-		return fmt.Sprintf("id%d", i)
 	}
+	return fmt.Sprintf("id%d", i)
 }
 
 // All returns the ids.
