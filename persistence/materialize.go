@@ -100,6 +100,8 @@ func (j *Journal) materialize(final bool) error {
 		j.materializer.applied = g.upTo
 		j.metrics.materializations.Add(1)
 		j.metrics.materializeNanos.Store(int64(clock.Now().Sub(started)))
+	} else {
+		j.overlay.forget()
 	}
 	if m := &j.materializer; final || j.logFull.Load() || j.space.tight() || j.space.behind.Load() || m.applied-m.flushed.Load() >= j.opts.LogBytes/8 {
 		return j.truncate()
@@ -118,6 +120,7 @@ func (j *Journal) freeze() *generation {
 }
 
 func (j *Journal) fill(b *tables.Batch, g *generation) error {
+	b.Grow(g.records.len() + g.rows.Len())
 	if err := j.adoptWaiting(); err != nil {
 		return err
 	}

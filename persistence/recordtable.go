@@ -179,12 +179,19 @@ func (t *recordTable) memory() int {
 	return len(t.entries)*entryBytes + t.arena.size()
 }
 
-// reset empties the table for its next use.
+// reset empties the table for its next use. One that has grown large gives its
+// memory back.
 func (t *recordTable) reset() {
+	if t.memory() > keptTable {
+		*t = newRecordTable(t.seed)
+		return
+	}
 	t.entries = t.entries[:0]
 	clear(t.index)
 	t.arena.reset()
 }
+
+const keptTable = 8 << 20 // bytes
 
 // arena is memory that is only given back as a whole.
 type arena struct {

@@ -10,7 +10,7 @@ import (
 // inboxReplay brings the inboxes to the end of the log, batch by batch, while the
 // log is being read.
 type inboxReplay struct {
-	singles []*Message // room for lists of one message, which most are
+	singles []*Message   // room for lists of one message, which most are
 	batch   []inboxEvent // of the batch that is being read
 	batches chan []inboxEvent
 	ended   sync.WaitGroup

@@ -7,6 +7,8 @@
 // log of Pebble's own.
 package tables
 
+import "slices"
+
 // Tables is a sorted map from byte strings to byte strings. Keys and values
 // passed in are not kept; those handed out are the callee's and valid only
 // during the call, unless stated otherwise. Safe for concurrent use.
@@ -92,8 +94,18 @@ func (b *Batch) Clear(low, high []byte) { b.ops = append(b.ops, op{opClear, low,
 // Len returns the number of writes.
 func (b *Batch) Len() int { return len(b.ops) }
 
-// Reset empties the batch for its next use.
+// Grow makes room for n more writes.
+func (b *Batch) Grow(n int) { b.ops = slices.Grow(b.ops, n) }
+
+// Reset empties the batch for its next use. One that has grown large gives its
+// memory back.
 func (b *Batch) Reset() {
+	if cap(b.ops) > keptOps {
+		b.ops = nil
+		return
+	}
 	clear(b.ops)
 	b.ops = b.ops[:0]
 }
+
+const keptOps = 1 << 16

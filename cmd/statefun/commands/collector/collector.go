@@ -17,10 +17,11 @@ import (
 const percent = 400
 
 // As the heap nears resident, collections become more frequent instead, until
-// they would take too much time: what lives may always grow to twice as much.
+// they would take too much time: then it may grow beyond, in the end to nearly
+// twice what lives.
 const (
 	resident = 416 << 20
-	growth   = 2
+	slack    = 180 << 20
 )
 
 // Tune sets up the collector, unless whoever started the process has done so
@@ -59,7 +60,7 @@ func limit() {
 	debug.SetMemoryLimit(limitFor(s[0].Value.Uint64()))
 }
 
-func limitFor(live uint64) int64 { return max(resident, growth*int64(live)) }
+func limitFor(live uint64) int64 { return max(resident, 2*int64(live)-slack) }
 
 // cycle dies with every collection.
 type cycle struct{ f func() }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestLimitFollowsWhatLives(t *testing.T) {
-	for live, want := range map[uint64]int64{0: resident, 100 << 20: resident, 1 << 30: 2 << 30} {
+	for live, want := range map[uint64]int64{0: resident, 100 << 20: resident, 280 << 20: resident, 1 << 30: 2<<30 - slack} {
 		if got := limitFor(live); got != want {
 			t.Errorf("limit for %d bytes: %d, want %d", live, got, want)
 		}
