@@ -31,7 +31,7 @@ func (t *timer) key() []byte { return persistence.TimerKey(t.group, t.due, t.seq
 const timerVersion = 1
 
 func (t *timer) row() persistence.Row {
-	v := append(make([]byte, 0, 32+len(t.token)+t.message.Size()), timerVersion)
+	v := append(make([]byte, 0, 1+binary.MaxVarintLen32+len(t.token)+persistence.EncodedBytes(t.message)), timerVersion)
 	v = binary.AppendUvarint(v, uint64(len(t.token)))
 	v = append(v, t.token...)
 	return persistence.Row{Key: t.key(), Value: persistence.AppendMessage(v, t.message)}
@@ -161,6 +161,7 @@ func (inv *invocation) Cancel(token string) {
 // memory, those from the horizon on are rows only.
 type timers struct {
 	groups map[persistence.KeyGroup]*groupTimers
+	turn   int // of the groups to be first
 	alarm  alarm
 }
 
@@ -273,20 +274,14 @@ func (g *groupTimers) wantsRead() bool {
 // runTimers fires what is due, reads on where memory ran dry, and sets the alarm.
 func (w *worker) runTimers() {
 	w.wantsSync.Store(false)
-	next := int64(math.MaxInt64)
-	for _, kg := range w.groups {
-		g := w.timers.groups[kg]
-		for {
-			t, ok := g.near.Min()
-			if !ok || t.due > w.now {
-				break
-			}
-			g.near.PopMin()
-			if g.reading {
-				g.gone[t.sequence] = true
-			}
-			w.fire(t)
-		}
+	next, budget := int64(math.MaxInt64), fireTogether
+	if w.engine.overrun() {
+		budget = 0 // the alarm comes again
+	}
+	w.timers.turn++
+	for i := range w.groups {
+		g := w.timers.groups[w.groups[(w.timers.turn+i)%len(w.groups)]]
+		budget -= w.fireDue(g, budget)
 		if g.wantsRead() {
 			w.readTimers(g)
 		}
@@ -295,6 +290,26 @@ func (w *worker) runTimers() {
 		}
 	}
 	w.timers.alarm.set(w, next)
+}
+
+// fireTogether is how many timers one step fires at most: what is due at once must
+// not be in memory at once.
+const fireTogether = 2048
+
+// fireDue fires up to most of the timers that are due, and returns how many.
+func (w *worker) fireDue(g *groupTimers, most int) (n int) {
+	for ; n < most; n++ {
+		t, ok := g.near.Min()
+		if !ok || t.due > w.now {
+			break
+		}
+		g.near.PopMin()
+		if g.reading {
+			g.gone[t.sequence] = true
+		}
+		w.fire(t)
+	}
+	return n
 }
 
 // fire sends a timer's message, in the transaction that removes the timer.

@@ -51,7 +51,7 @@ type Transaction struct {
 	Durable []func()
 }
 
-// Size is about the number of bytes that the transaction takes in the log.
+// Size is about the number of bytes that the transaction takes in memory.
 func (t *Transaction) Size() int {
 	n := 64
 	for i := range t.Cells {
@@ -61,7 +61,7 @@ func (t *Transaction) Size() int {
 		n += m.Size()
 	}
 	for i := range t.Rows {
-		n += 16 + len(t.Rows[i].Key) + len(t.Rows[i].Value)
+		n += 96 + len(t.Rows[i].Key) + len(t.Rows[i].Value)
 	}
 	for i := range t.Egress {
 		n += 64 + len(t.Egress[i].Value)

@@ -153,9 +153,13 @@ func AttemptKey(g KeyGroup, a functions.Address) []byte {
 
 // TimerKey orders timers by due time (milliseconds since 1970), then sequence.
 func TimerKey(g KeyGroup, due int64, s Sequence) []byte {
-	k := binary.BigEndian.AppendUint64(groupKey(g, sectionTimer), uint64(due))
+	k := make([]byte, 0, timerKeyBytes) // there are many of them
+	k = append(binary.BigEndian.AppendUint16(k, uint16(g)), sectionTimer)
+	k = binary.BigEndian.AppendUint64(k, uint64(due))
 	return binary.BigEndian.AppendUint64(k, uint64(s))
 }
+
+const timerKeyBytes = 3 + 8 + 8
 
 // CutTimerKey takes a timer's key apart.
 func CutTimerKey(k []byte) (g KeyGroup, due int64, s Sequence, err error) {
@@ -167,7 +171,7 @@ func CutTimerKey(k []byte) (g KeyGroup, due int64, s Sequence, err error) {
 }
 
 // IsTimerKey reports whether a key is a timer's.
-func IsTimerKey(k []byte) bool { return len(k) == 3+16 && k[2] == sectionTimer }
+func IsTimerKey(k []byte) bool { return len(k) == timerKeyBytes && k[2] == sectionTimer }
 
 // TimerRange holds all timers of a key group.
 func TimerRange(g KeyGroup) KeyRange { return prefixRange(groupKey(g, sectionTimer)) }

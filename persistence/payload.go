@@ -226,6 +226,12 @@ func (d *payloadDecoder) message() *Message {
 	return m
 }
 
+// EncodedBytes is about how many bytes AppendMessage adds, and not less.
+func EncodedBytes(m *Message) int {
+	return len(m.Target.Type) + len(m.Target.ID) + len(m.Caller.Type) + len(m.Caller.ID) + len(m.Type) + len(m.Value) +
+		3*5 /* lengths of names and ids */ + binary.MaxVarintLen32
+}
+
 // AppendMessage encodes a message without its sequence, for a row that keeps it.
 func AppendMessage(b []byte, m *Message) []byte {
 	b = appendString(b, m.Target.Type)

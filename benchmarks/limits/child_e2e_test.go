@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"syscall"
@@ -73,6 +74,7 @@ func (c *child) start(config statefun.Config, fs ...functions.Function) {
 	collector.Tune()
 	config.DataDir, config.HTTP = c.Dir, "127.0.0.1:0"
 	config.Logger = slog.New(slog.DiscardHandler)
+	debug.FreeOSMemory() // a process that starts has no garbage
 	started := collector.Starting()
 	n, err := statefun.New(config).Register(fs...).Start(context.Background())
 	started()

@@ -20,8 +20,8 @@ const percent = 400
 // they would take too much time: then it may grow beyond, in the end to nearly
 // twice what lives.
 const (
-	resident = 416 << 20
-	slack    = 180 << 20
+	resident = 400 << 20
+	slack    = 220 << 20
 )
 
 // Tune sets up the collector, unless whoever started the process has done so
