@@ -21,7 +21,7 @@ type Disk interface {
 	// Compacted is told of the end of a compaction. It must not block.
 	Compacted(err error)
 	// Retry is closed when a compaction may be tried again, after so many in a row
-	// that failed.
+	// that failed. It is asked once per failure.
 	Retry(failures int) <-chan struct{}
 }
 
@@ -52,6 +52,7 @@ type guard struct {
 	memory  *vfs.MemFS // what was written since
 	closing chan struct{}
 	failed  atomic.Int32 // compactions in a row
+	pause   atomic.Bool  // before the next one: the last one failed
 }
 
 func newGuard(fs vfs.FS, disk Disk, fatal func(error)) *guard {
@@ -86,10 +87,17 @@ func (g *guard) err() error {
 func (g *guard) compacted(err error) {
 	if err == nil {
 		g.failed.Store(0)
+		g.pause.Store(false)
 	}
 	if g.disk != nil {
 		g.disk.Compacted(err)
 	}
+}
+
+// compactionFails makes the next one wait.
+func (g *guard) compactionFails() {
+	g.failed.Add(1)
+	g.pause.Store(true)
 }
 
 // close lets go of compactions that wait for their next attempt.
@@ -151,7 +159,7 @@ func (g *guard) openFile(
 			return &guardedFile{File: f, guard: g, purpose: p}, nil
 		}
 		if p == forCompaction {
-			g.failed.Add(1)
+			g.compactionFails()
 			return nil, err
 		}
 		g.freeze(err)
@@ -163,12 +171,13 @@ func (g *guard) openFile(
 }
 
 // admitCompaction waits until a compaction that follows failed ones may begin.
-// While Pebble opens, it waits for compactions itself.
+// It has begun with its first file: the others follow without a pause, however
+// many there are. While Pebble opens, it waits for compactions itself.
 func (g *guard) admitCompaction() error {
 	open := g.open.Load()
-	if n := int(g.failed.Load()); n > 0 && g.disk != nil && open && !g.frozen() {
+	if g.disk != nil && open && !g.frozen() && g.pause.Swap(false) {
 		select {
-		case <-g.disk.Retry(n):
+		case <-g.disk.Retry(int(g.failed.Load())):
 		case <-g.closing:
 			return errFrozen
 		}
@@ -284,7 +293,7 @@ func (f *guardedFile) WriteAt(p []byte, off int64) (int, error) {
 func (f *guardedFile) write(p []byte, write func() (int, error)) (n int, err error) {
 	g := f.guard
 	if f.purpose == forCompaction && g.disk != nil && !g.disk.MayCompact() {
-		g.failed.Add(1)
+		g.compactionFails()
 		return 0, errCompaction
 	}
 	err = f.change(func() (err error) {
@@ -312,7 +321,7 @@ func (f *guardedFile) change(do func() error) error {
 			return nil
 		}
 		if f.purpose == forCompaction {
-			g.failed.Add(1)
+			g.compactionFails()
 			return err
 		}
 		g.freeze(err)
