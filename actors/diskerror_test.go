@@ -61,7 +61,7 @@ func TestNothingAcknowledgedIsLostToAnErrorOfTheDisk(t *testing.T) {
 				for after := rand.Int64N(step); ; after += step {
 					f := &faults{about: about, after: after, lasts: lasts}
 					if disturbed(t, f); !f.hit.Load() {
-						if after < 40 {
+						if after < 25 {
 							t.Errorf("only %d changes of files", after)
 						}
 						return

@@ -371,6 +371,7 @@ func (e *Engine) deliverSome(messages []*persistence.Message) {
 				to[k] = done
 			}
 		}
+		w.queue.shown.Store(w.queue.bytes)
 		w.queue.mu.Unlock()
 		w.task.Wake()
 	}
@@ -415,6 +416,7 @@ func (e *Engine) spaceChanged(s persistence.Space) {
 	case persistence.SpaceScarce:
 		l.Error("free disk space is below half of the reserve: functions pause until there is more")
 	}
+	e.room() // who waits for room in the journal learns that it is the disk's
 }
 
 // halt is called once, when the journal has stopped.

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/statefun-go/statefun/persistence"
 )
@@ -11,8 +12,9 @@ type queue struct {
 	mu       sync.Mutex
 	messages []delivery
 	events   []func(*worker)
-	bytes    int                  // of messages
+	bytes    int64                // of messages
 	sequence persistence.Sequence // the last one given out
+	shown    atomic.Int64         // bytes, for those who do not hold mu
 	_        [64]byte             // queues do not share cache lines
 }
 
@@ -29,7 +31,7 @@ func (q *queue) push(d delivery) {
 	q.sequence++
 	d.message.Sequence = q.sequence
 	q.messages = append(q.messages, d)
-	q.bytes += d.message.Size()
+	q.bytes += int64(d.message.Size())
 }
 
 func (q *queue) post(events ...func(*worker)) {
@@ -58,16 +60,13 @@ func (q *queue) take(messages []delivery, events []func(*worker)) ([]delivery, [
 	messages, q.messages = q.messages, messages[:0]
 	events, q.events = q.events, events[:0]
 	q.bytes = 0
+	q.shown.Store(0)
 	q.mu.Unlock()
 	return messages, events
 }
 
-// size is what the queued messages take.
-func (q *queue) size() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.bytes
-}
+// size is what the queued messages take. It needs no lock.
+func (q *queue) size() int64 { return q.shown.Load() }
 
 func (q *queue) empty() bool {
 	q.mu.Lock()

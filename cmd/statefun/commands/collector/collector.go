@@ -17,11 +17,12 @@ import (
 const percent = 400
 
 // As the heap nears resident, collections become more frequent instead, until
-// they would take too much time: then it may grow beyond, in the end to nearly
-// twice what lives.
+// they would take too much time: then it may grow beyond. Who has so many live
+// grains that they are large alone has memory for more.
 const (
 	resident = 400 << 20
 	slack    = 220 << 20
+	large    = 350 << 20
 )
 
 // Tune sets up the collector, unless whoever started the process has done so
@@ -60,7 +61,10 @@ func limit() {
 	debug.SetMemoryLimit(limitFor(s[0].Value.Uint64()))
 }
 
-func limitFor(live uint64) int64 { return max(resident, 2*int64(live)-slack) }
+func limitFor(live uint64) int64 {
+	l := int64(live)
+	return max(resident, 2*l-slack+2*max(0, l-large))
+}
 
 // cycle dies with every collection.
 type cycle struct{ f func() }

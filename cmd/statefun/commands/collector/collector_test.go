@@ -8,7 +8,7 @@ import (
 )
 
 func TestLimitFollowsWhatLives(t *testing.T) {
-	for live, want := range map[uint64]int64{0: resident, 100 << 20: resident, 280 << 20: resident, 1 << 30: 2<<30 - slack} {
+	for live, want := range map[uint64]int64{0: resident, 100 << 20: resident, 280 << 20: resident, 1 << 30: 4<<30 - slack - 2*large} {
 		if got := limitFor(live); got != want {
 			t.Errorf("limit for %d bytes: %d, want %d", live, got, want)
 		}
