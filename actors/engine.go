@@ -415,8 +415,8 @@ func (e *Engine) spaceChanged(s persistence.Space) {
 		l.Warn("free disk space is below the reserve: messages from outside are refused until there is more")
 	case persistence.SpaceScarce:
 		l.Error("free disk space is below half of the reserve: functions pause until there is more")
+		e.ingress.room() // who waits for room in the journal learns that it is the disk's
 	}
-	e.room() // who waits for room in the journal learns that it is the disk's
 }
 
 // halt is called once, when the journal has stopped.
