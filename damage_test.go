@@ -73,7 +73,7 @@ func writeFile(t testing.TB, fs vfs.FS, path string, b []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = out.Write(b)
+	_, err = out.Write(bytes.Clone(b)) // a file in memory may spoil what it was given
 	if err := errors.Join(err, out.Close()); err != nil {
 		t.Fatal(err)
 	}

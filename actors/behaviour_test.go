@@ -295,6 +295,7 @@ func TestTimersAndTokens(t *testing.T) {
 		// The scope of a token is the sender's id, across function types.
 		n.send("scope1", text("token:g"))
 		n.send("scope2", text("token:g"))
+		pass(10 * time.Millisecond) // another address: nothing orders the two
 		if err := n.Send(n.t.Context(), functions.TypeName("test/canceller").At("scope1"), text("g")); err != nil {
 			n.t.Fatal(err)
 		}

@@ -78,7 +78,7 @@ func (d *damaged) write(path string, b []byte) {
 	if err != nil {
 		d.Fatal(err)
 	}
-	_, err = f.Write(b)
+	_, err = f.Write(bytes.Clone(b))
 	if err := errors.Join(err, f.Close()); err != nil {
 		d.Fatal(err)
 	}

@@ -150,6 +150,9 @@ func (t *pebbleTables) GetAll(keys [][]byte, visit func(i int, value []byte)) er
 }
 
 func (t *pebbleTables) Scan(low, high []byte, visit func(key, value []byte) bool) error {
+	if len(low) == 0 {
+		low = nil // Pebble seeks no empty key
+	}
 	it, err := t.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
 	if err != nil {
 		return named("scan", err)
