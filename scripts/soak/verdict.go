@@ -26,8 +26,8 @@ var rules = []rule{
 	{"live_grains", false, 0.15, 100},
 	{"waiting", false, 0.10, 500},
 	{"quarantined", false, 0.10, 100},
-	{"handled_per_second", true, 0.35, 20},
-	{"requests_per_second", true, 0.35, 20}, // the machine may be shared,
+	{"handled_per_second", true, 0.25, 20},
+	{"requests_per_second", true, 0.25, 20}, // the machine may be shared,
 }
 
 var errNotFlat = errors.New("not flat")
