@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/statefun-go/statefun/persistence/tables"
 )
 
 // flush makes what is in the tables survive a crash.
@@ -472,4 +474,11 @@ func TestAForgottenRecordDoesNotBringAChunkBack(t *testing.T) {
 	b.expect(b.inbox(b.record("Ada")))
 	b.expectNothing()
 	b.must(b.Close())
+}
+
+// setRow writes into the tables directly.
+func (j *Journal) setRow(key, value []byte) error {
+	var b tables.Batch
+	b.Set(key, value)
+	return j.tables.Apply(&b)
 }

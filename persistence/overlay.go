@@ -83,11 +83,6 @@ func (o *overlay) setRecords(p *batchPart) {
 	}
 }
 
-// setRecord takes the value of a record that nobody holds.
-func (g *generation) setRecord(key string, value []byte) {
-	g.records.set(g.records.add([]byte(key)), value)
-}
-
 // at returns the entry at a place, if that is in this generation.
 func (g *generation) at(place uint64) (int, bool) {
 	number, entry := uint32(place>>32), uint32(place) //nolint:gosec // its two halves

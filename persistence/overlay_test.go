@@ -211,6 +211,11 @@ func setRecord(o *overlay, r *Record, value []byte) {
 	o.setRecords(&p)
 }
 
+// setRecord takes the value of a record that nobody holds.
+func (g *generation) setRecord(key string, value []byte) {
+	g.records.set(g.records.add([]byte(key)), value)
+}
+
 // record is what a generation has of a record.
 func (g *generation) record(key string) []byte { return g.records.value(g.records.find(key)) }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/statefun-go/statefun/functions"
-	"github.com/statefun-go/statefun/persistence/tables"
 )
 
 // Reads see what is durable, never more. Safe for concurrent use.
@@ -198,11 +197,4 @@ func (j *Journal) Addresses(g KeyGroup, visit func(functions.Address) bool) erro
 		upTo(string(r.High))
 	}
 	return cmp.Or(inner, err)
-}
-
-// setRow writes into the tables directly.
-func (j *Journal) setRow(key, value []byte) error {
-	var b tables.Batch
-	b.Set(key, value)
-	return j.tables.Apply(&b)
 }
