@@ -40,6 +40,7 @@ type egressQueue struct {
 	task   environment.Task
 	last   persistence.Sequence // delivered
 	failed int                  // attempts in a row
+	ended  bool                 // the journal has stopped: the next start goes on from its position
 
 	mu      sync.Mutex
 	window  []persistence.EgressRecord
@@ -107,11 +108,12 @@ func (q *egressQueue) push(r persistence.EgressRecord) {
 
 // step delivers some records.
 func (q *egressQueue) step() bool {
-	if q.engine.egressStopped.Load() {
+	if q.ended || q.engine.egressStopped.Load() {
 		return false
 	}
 	records, err := q.next()
 	if err != nil {
+		q.ended = true
 		q.engine.fail(err)
 		return false
 	}
@@ -124,7 +126,8 @@ func (q *egressQueue) step() bool {
 		return false
 	}
 	if err := q.acknowledge(records, position); err != nil {
-		return false // the journal has stopped: the next start goes on from its position
+		q.ended = true
+		return false
 	}
 	q.failed = 0
 	q.mu.Lock()

@@ -139,13 +139,14 @@ type Engine struct {
 	stopped       chan struct{}
 	halted        chan struct{} // closed when an I/O error has stopped the journal
 
-	lock    sync.Mutex
-	started bool
-	running atomic.Bool
-	closing bool
-	timers  map[string]environment.Timer
-	failure chan error
-	metrics engineMetrics
+	lock     sync.Mutex
+	started  bool
+	running  atomic.Bool
+	closing  bool
+	timers   map[string]environment.Timer
+	failure  chan error
+	failOnce sync.Once
+	metrics  engineMetrics
 }
 
 type engineMetrics struct {
@@ -427,11 +428,10 @@ func (e *Engine) halt(err error) {
 
 // fail stops the engine for good, with a reason.
 func (e *Engine) fail(err error) {
-	select {
-	case e.failure <- err:
+	e.failOnce.Do(func() {
 		e.opts.Logger.Error("the node stops", "error", err)
-	default:
-	}
+		e.failure <- err
+	})
 }
 
 // Failed delivers the reason when the engine cannot go on.
