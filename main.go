@@ -1,6 +1,7 @@
 package statefun
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/processors"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -43,6 +45,8 @@ func (a *App) startCommand(ctx context.Context, logger *slog.Logger) (commands.N
 	if logger != nil {
 		a.Config.Logger = logger
 	}
+	cores, _ := processors.Spare()
+	a.Config.Workers = cmp.Or(a.Config.Workers, cores)
 	n, err := a.Start(ctx)
 	if err != nil {
 		return nil, err
@@ -64,7 +68,7 @@ func (n commandNode) Drain(ctx context.Context) error {
 // startBench starts a node as everybody's, in a directory that is not kept.
 func startBench(ctx context.Context, c bench.NodeConfig, fs ...functions.Function) (bench.Node, error) {
 	app := New(Config{
-		Name: "bench", DataDir: c.DataDir, HTTP: c.HTTP, LiveGrains: c.LiveGrains,
+		Name: "bench", DataDir: c.DataDir, HTTP: c.HTTP, LiveGrains: c.LiveGrains, Workers: c.Workers,
 		Environment: c.Environment(), Logger: slog.New(slog.DiscardHandler),
 	})
 	n, err := app.Register(fs...).Start(ctx)

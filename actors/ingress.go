@@ -31,6 +31,8 @@ type ingress struct {
 	waiting atomic.Int64 // bytes on their way
 	closed  atomic.Bool
 
+	arrivals sync.Pool // to use again
+
 	crowded atomic.Bool // somebody waits for the workers
 
 	mu      sync.Mutex
@@ -121,16 +123,37 @@ func (e *Engine) appendOutside(ctx context.Context, tx *persistence.Transaction)
 	}
 }
 
+// arrival is a transaction from outside, and somebody who waits until it is
+// durable.
+type arrival struct {
+	tx   persistence.Transaction
+	done chan struct{}
+	tell func() // done
+}
+
+// arrival is an empty one, for appendDurably.
+func (in *ingress) arrival() *arrival {
+	if a, ok := in.arrivals.Get().(*arrival); ok {
+		return a
+	}
+	a := &arrival{done: make(chan struct{}, 1)}
+	a.tell = func() { a.done <- struct{}{} }
+	return a
+}
+
 // appendDurably returns once the transaction is durable. If ctx ends first, it
-// may become so all the same.
-func (e *Engine) appendDurably(ctx context.Context, tx *persistence.Transaction) error {
-	done := make(chan struct{})
-	tx.Durable = append(tx.Durable, func() { close(done) })
-	if err := e.appendOutside(ctx, tx); err != nil {
+// may become so all the same. The arrival is not the caller's any more.
+func (e *Engine) appendDurably(ctx context.Context, a *arrival) error {
+	a.tx.Durable = append(a.tx.Durable, a.tell)
+	err := e.appendOutside(ctx, &a.tx)
+	a.tx.Reset()
+	if err != nil {
+		e.ingress.arrivals.Put(a)
 		return err
 	}
 	select {
-	case <-done:
+	case <-a.done:
+		e.ingress.arrivals.Put(a)
 		return nil
 	case <-e.halted:
 		return e.journal.Err()
@@ -157,9 +180,9 @@ func (e *Engine) send(ctx context.Context, caller, to functions.Address, m funct
 	}
 	defer e.ingress.leave(size)
 	e.metrics.sends.Add(1)
-	return e.appendDurably(ctx, &persistence.Transaction{Sends: []*persistence.Message{{
-		Target: to, Caller: caller, Type: m.Type, Value: m.Value,
-	}}})
+	a := e.ingress.arrival()
+	a.tx.Sends = append(a.tx.Sends, &persistence.Message{Target: to, Caller: caller, Type: m.Type, Value: m.Value})
+	return e.appendDurably(ctx, a)
 }
 
 // admit checks a message from outside.
@@ -212,11 +235,14 @@ func (e *Engine) SendAll(ctx context.Context, out []Outgoing) error {
 	if len(out) == 0 {
 		return nil
 	}
-	tx := &persistence.Transaction{}
 	for _, o := range out {
 		if err := e.admit(o.To, o.Message); err != nil {
 			return err
 		}
+	}
+	a := e.ingress.arrival()
+	tx := &a.tx
+	for _, o := range out {
 		tx.Sends = append(tx.Sends, &persistence.Message{Target: o.To, Type: o.Message.Type, Value: o.Message.Value})
 	}
 	if len(tx.Sends) > e.opts.MaxSends || tx.Size() > e.opts.MaxTransactionBytes {
@@ -229,5 +255,5 @@ func (e *Engine) SendAll(ctx context.Context, out []Outgoing) error {
 	}
 	defer e.ingress.leave(size)
 	e.metrics.sends.Add(uint64(len(out)))
-	return e.appendDurably(ctx, tx)
+	return e.appendDurably(ctx, a)
 }

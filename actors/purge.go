@@ -193,7 +193,7 @@ func (w *worker) purge(g *grain, timers []*timer, dry bool) (p Purged, tx *persi
 		if t.token != "" {
 			tx.Rows = append(tx.Rows, persistence.Row{Key: persistence.TokenKey(t.group, g.record.Address.ID, t.token), Delete: true})
 		}
-		w.timers.groups[t.group].cancel(t.key())
+		w.timers.cancel(t.group, t.key())
 	}
 	w.recent.add(tx.Rows)
 	newest, last := g.inbox.newest, g.inbox.last

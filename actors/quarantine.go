@@ -193,30 +193,31 @@ func (e *Engine) Drop(ctx context.Context, a functions.Address, sequence uint64)
 func (e *Engine) release(ctx context.Context, a functions.Address, sequence uint64, again bool) error {
 	e.quarantined.mu.Lock() // nobody releases the same message twice
 	defer e.quarantined.mu.Unlock()
-	tx, err := e.releasing(a, sequence, again)
-	if err != nil {
+	out := e.ingress.arrival()
+	if err := e.releasing(&out.tx, a, sequence, again); err != nil {
 		return err
 	}
-	if err := e.appendDurably(ctx, tx); err != nil {
+	key := out.tx.Rows[0].Key
+	if err := e.appendDurably(ctx, out); err != nil {
 		return err
 	}
-	e.quarantined.released(tx.Rows[0].Key, persistence.Sequence(sequence))
+	e.quarantined.released(key, persistence.Sequence(sequence))
 	return nil
 }
 
-// releasing is the transaction that takes a message out of quarantine.
-func (e *Engine) releasing(a functions.Address, sequence uint64, again bool) (*persistence.Transaction, error) {
+// releasing makes an empty transaction the one that takes a message out of
+// quarantine. After an error it is still empty.
+func (e *Engine) releasing(tx *persistence.Transaction, a functions.Address, sequence uint64, again bool) error {
 	q, err := e.QuarantinedMessage(a, sequence)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	tx := &persistence.Transaction{Rows: []persistence.Row{{Key: e.quarantineKey(a, sequence), Delete: true}}}
-	if !again {
-		return tx, nil
+	if again && e.functions[a.Type] == nil {
+		return unknownFunction(a.Type)
 	}
-	if e.functions[a.Type] == nil {
-		return nil, unknownFunction(a.Type)
+	tx.Rows = append(tx.Rows, persistence.Row{Key: e.quarantineKey(a, sequence), Delete: true})
+	if again {
+		tx.Sends = append(tx.Sends, &persistence.Message{Target: a, Caller: q.caller, Type: q.Type, Value: q.Value})
 	}
-	tx.Sends = []*persistence.Message{{Target: a, Caller: q.caller, Type: q.Type, Value: q.Value}}
-	return tx, nil
+	return nil
 }

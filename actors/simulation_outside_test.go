@@ -205,8 +205,8 @@ func (s *simulation) release() {
 		if s.released[key] {
 			continue // and not durable yet
 		}
-		tx, err := e.releasing(q.Address, q.Sequence, p.Doom == programs.DoomRetry)
-		s.must(err)
+		tx := &persistence.Transaction{}
+		s.must(e.releasing(tx, q.Address, q.Sequence, p.Doom == programs.DoomRetry))
 		tx.Durable = append(tx.Durable, func() { e.quarantined.count.Add(-1) })
 		if s.append(tx) {
 			if p.Doom == programs.DoomRetry {

@@ -208,7 +208,7 @@ func (w *worker) sendNudge(g *grain, due int64, value []byte, tx *persistence.Tr
 		message: &persistence.Message{Target: g.record.Address, Type: nudgeType, Value: value},
 	}
 	tx.Rows = append(tx.Rows, t.row())
-	w.timers.groups[t.group].add(t)
+	w.timers.add(t)
 }
 
 func (inv *invocation) prefix(i int, e entries) []byte {

@@ -163,6 +163,18 @@ type timers struct {
 	groups map[persistence.KeyGroup]*groupTimers
 	turn   int // of the groups to be first
 	alarm  alarm
+	next   int64 // when the first is due
+	quiet  bool  // before that there is nothing to do
+}
+
+func (ts *timers) add(t *timer) {
+	ts.quiet = false
+	ts.groups[t.group].add(t)
+}
+
+func (ts *timers) cancel(g persistence.KeyGroup, key []byte) {
+	ts.quiet = false
+	ts.groups[g].cancel(key)
 }
 
 type groupTimers struct {
@@ -273,23 +285,29 @@ func (g *groupTimers) wantsRead() bool {
 
 // runTimers fires what is due, reads on where memory ran dry, and sets the alarm.
 func (w *worker) runTimers() {
-	w.wantsSync.Store(false)
+	ts := w.timers
+	if ts.quiet && w.now < ts.next {
+		return
+	}
 	next, budget := int64(math.MaxInt64), fireTogether
 	if w.engine.overrun() {
 		budget = 0 // the alarm comes again
 	}
-	w.timers.turn++
+	ts.turn++
+	ts.quiet = true
 	for i := range w.groups {
-		g := w.timers.groups[w.groups[(w.timers.turn+i)%len(w.groups)]]
+		g := ts.groups[w.groups[(ts.turn+i)%len(w.groups)]]
 		budget -= w.fireDue(g, budget)
 		if g.wantsRead() {
 			w.readTimers(g)
+			ts.quiet = ts.quiet && g.reading
 		}
 		if t, ok := g.near.Min(); ok {
 			next = min(next, t.due)
 		}
 	}
-	w.timers.alarm.set(w, next)
+	ts.next = next
+	ts.alarm.set(w, next)
 }
 
 // fireTogether is how many timers one step fires at most: what is due at once must
@@ -356,6 +374,7 @@ func (w *worker) readTimers(g *groupTimers) {
 				return
 			}
 			g.take(read, complete)
+			w.timers.quiet = false
 		})
 	})
 }
@@ -394,7 +413,7 @@ func (a *alarm) set(w *worker, at int64) {
 	d := max(time.Millisecond, time.Duration(at-w.now)*time.Millisecond)
 	// A clock that leaps is found out after a second at most.
 	a.timer = w.engine.env.Clock.AfterFunc(min(d, time.Second), func() {
-		w.post(func(w *worker) { w.timers.alarm.timer = nil })
+		w.post(func(w *worker) { w.timers.alarm.timer, w.timers.quiet = nil, false })
 	})
 }
 

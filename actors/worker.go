@@ -115,6 +115,7 @@ func (w *worker) step() bool {
 			}
 		}
 	}
+	w.wantsSync.Store(false)
 	w.runTimers()
 	more := w.resumeWaiting()
 	w.spillDurable()
@@ -306,10 +307,10 @@ func (w *worker) stage(inv *invocation) {
 	}
 	w.recent.add(tx.Rows)
 	for _, t := range fx.timers {
-		w.timers.groups[t.group].add(t)
+		w.timers.add(t)
 	}
 	for _, r := range fx.removed {
-		w.timers.groups[g.record.Group].cancel(r.Key)
+		w.timers.cancel(g.record.Group, r.Key)
 	}
 	w.afterwards(fx, tx)
 	w.staged = append(w.staged, tx)

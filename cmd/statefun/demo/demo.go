@@ -14,6 +14,7 @@ import (
 	"github.com/statefun-go/statefun"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/processors"
 	"github.com/statefun-go/statefun/examples/fraud/application"
 	"github.com/statefun-go/statefun/examples/fraud/generator"
 	"github.com/statefun-go/statefun/examples/fraud/scoring"
@@ -27,6 +28,7 @@ type demo struct {
 	log     io.Writer
 	screen  *screen
 
+	cores     int
 	scoring   *scoring.Server
 	node      *statefun.Node
 	notes     notes
@@ -54,6 +56,9 @@ func newDemo(cmd *cobra.Command, o options) *demo {
 func (d *demo) run(ctx context.Context) (err error) {
 	d.screen.Printf("%s\n", d.screen.heading.Render("statefun demo: fraud detection on made-up card transactions"))
 	d.began = time.Now()
+	cores, undo := processors.Spare()
+	defer undo()
+	d.cores = cores
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.start(ctx); err != nil {
 		return err
@@ -79,7 +84,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	app, err := application.New(statefun.Config{
-		Name: "fraud-demo", DataDir: d.data, HTTP: d.http, IdempotencyKept: keysKept,
+		Name: "fraud-demo", DataDir: d.data, HTTP: d.http, IdempotencyKept: keysKept, Workers: d.cores,
 		Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, d.scoring.URL())
 	if err != nil {

@@ -104,7 +104,7 @@ func (s *suite) runOn(ctx context.Context, cores int, g GrainsConfig) (CoresRun,
 		return func() { run.Locks, run.Waits = stop() }
 	}
 	err = s.step(fmt.Sprintf("%d grains on %d cores", g.Addresses, cores), g.Warmup+g.Duration+time.Second, func() error {
-		u, err := c.runChecked(ctx, s, NodeConfig{HTTP: "off", LiveGrains: g.LiveGrains})
+		u, err := c.runChecked(ctx, s, NodeConfig{HTTP: "off", LiveGrains: g.LiveGrains, Confined: true})
 		run.MessagesPerSecond, run.CoresUsed = u.MessagesPerSecond, u.CoresUsed
 		run.LockShare = quotient(waited(run.Locks), u.Elapsed.Seconds()*float64(cores))
 		return err

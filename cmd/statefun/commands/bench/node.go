@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/processors"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence/environment"
 )
@@ -27,6 +29,10 @@ type NodeConfig struct {
 	HTTP string
 	// LiveGrains is about how many grains stay in memory, 0 for the default.
 	LiveGrains int
+	// Workers run grains.
+	Workers int
+	// Confined nodes have no more processors (GOMAXPROCS) than cores.
+	Confined bool
 	// Clock is the node's, nil for the real one.
 	Clock environment.Clock
 }
@@ -63,6 +69,11 @@ func withDirectory(dir string, f func(data string) error) (err error) {
 
 // runNode runs f on a node, which stops cleanly afterwards.
 func runNode(ctx context.Context, start StartNode, c NodeConfig, f func(Node) error, fs ...functions.Function) (err error) {
+	c.Workers = runtime.GOMAXPROCS(0)
+	if !c.Confined {
+		_, undo := processors.Spare()
+		defer undo()
+	}
 	node, err := start(ctx, c, fs...)
 	if err != nil {
 		return err
