@@ -20,6 +20,16 @@ type overlay struct {
 	settled, spare recordTable
 	seed           maphash.Seed // of all their hashes
 	key            []byte       // reused
+	ahead          [lookAhead]hashedKey
+}
+
+// lookAhead is how many records are looked for together, so that the misses of
+// the cache overlap.
+const lookAhead = 16
+
+type hashedKey struct {
+	key  []byte
+	hash uint32
 }
 
 func (o *overlay) init() {
@@ -70,13 +80,32 @@ func (o *overlay) size() int64 {
 // The place that a slot knows may be outdated; then the key is put together from
 // what the slot has. The record itself, which its worker is using, is not read.
 func (o *overlay) setRecords(p *batchPart) {
+	for slots := range slices.Chunk(p.slots, lookAhead) {
+		o.setSome(p, slots)
+	}
+}
+
+func (o *overlay) setSome(p *batchPart, slots []slot) {
 	g := o.active
-	for i := range p.slots {
-		s := &p.slots[i]
+	for i := range slots {
+		s, h := &slots[i], &o.ahead[i]
+		if _, ok := g.at(s.place); !ok {
+			h.key = appendRecordKey(h.key[:0], s.group, p.names.names[s.name], p.image[s.id:s.idEnd])
+			h.hash = g.records.hash(h.key)
+		}
+	}
+	for i := range slots {
+		if entry, ok := g.at(slots[i].place); ok {
+			g.records.touch(entry)
+		} else {
+			g.records.touchHash(o.ahead[i].hash)
+		}
+	}
+	for i := range slots {
+		s, h := &slots[i], &o.ahead[i]
 		entry, ok := g.at(s.place)
 		if !ok {
-			o.key = appendRecordKey(o.key[:0], s.group, p.names.names[s.name], p.image[s.id:s.idEnd])
-			entry = g.records.add(o.key)
+			entry = g.records.addHashed(h.key, h.hash)
 			atomic.StoreUint64(&s.record.place, uint64(g.number)<<32|uint64(entry)) //nolint:gosec // see recordTable.search
 		}
 		g.records.set(entry, p.image[s.value:s.valueEnd])

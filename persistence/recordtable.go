@@ -18,6 +18,7 @@ type recordTable struct {
 	entries []recordEntry
 	index   []uint32 // by hash, open addressing: the entry's number plus one
 	arena   arena
+	touched uint32 // means nothing, and keeps the compiler from leaving it out
 }
 
 type recordEntry struct {
@@ -66,10 +67,15 @@ func search[K string | []byte](t *recordTable, key K, hash uint32) (entry int, f
 
 // add returns the number of a key's entry, of a new one if there is none.
 func (t *recordTable) add(key []byte) int {
+	return t.addHashed(key, t.hash(key))
+}
+
+func (t *recordTable) hash(key []byte) uint32 { return uint32(maphash.Bytes(t.seed, key)) } //nolint:gosec // see hashKey
+
+func (t *recordTable) addHashed(key []byte, hash uint32) int {
 	if 4*(len(t.entries)+1) > 3*len(t.index) {
 		t.grow()
 	}
-	hash := uint32(maphash.Bytes(t.seed, key)) //nolint:gosec // see hashKey
 	i, at := search(t, key, hash)
 	if i < 0 {
 		i = len(t.entries)
@@ -77,6 +83,17 @@ func (t *recordTable) add(key []byte) int {
 		t.index[at] = uint32(i + 1) //nolint:gosec // see search
 	}
 	return i
+}
+
+// touch and touchHash bring into the cache what set and addHashed will need.
+func (t *recordTable) touch(i int) {
+	if e := &t.entries[i]; e.room > 0 {
+		t.touched += uint32(t.arena.bytes(e.value)[0])
+	}
+}
+
+func (t *recordTable) touchHash(hash uint32) {
+	t.touched += t.index[hash&uint32(len(t.index)-1)] //nolint:gosec // see search
 }
 
 func (t *recordTable) grow() {
@@ -175,14 +192,13 @@ func (t *recordTable) byGroup() [][]uint32 {
 
 // memory is about how many bytes the table takes.
 func (t *recordTable) memory() int {
-	const entryBytes = 32 // with its place in the index
 	return len(t.entries)*entryBytes + t.arena.size()
 }
 
-// reset empties the table for its next use. One that has grown large gives its
-// memory back.
+// reset empties the table for its next use. A large one gives its memory back if
+// little of it was used.
 func (t *recordTable) reset() {
-	if t.memory() > keptTable {
+	if room := cap(t.entries)*entryBytes + len(t.arena.chunks)*arenaChunk; room > keptTable && t.memory() < room/4 {
 		*t = newRecordTable(t.seed)
 		return
 	}
@@ -191,7 +207,10 @@ func (t *recordTable) reset() {
 	t.arena.reset()
 }
 
-const keptTable = 8 << 20 // bytes
+const (
+	entryBytes = 40      // with its place in the index
+	keptTable  = 8 << 20 // bytes, at least
+)
 
 // arena is memory that is only given back as a whole.
 type arena struct {
