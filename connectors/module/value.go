@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -139,7 +140,7 @@ func (v *Value) typeName(class string, t functions.TypeName) string {
 
 // wrongType reports it in StateFun's words. what has its article: "a string".
 func (v *Value) wrongType(what, expected string) {
-	v.Errorf("Wrong type for key %s not %s: expected %s, found %s", v.pointer(), what, expected, v.Shown())
+	v.Errorf("Wrong type for key %s not %s: expected %s, found %s", cmp.Or(v.pointer(), "/"+v.key), what, expected, v.Shown())
 }
 
 // Text is any scalar, as it is written: 500 and "500" are the same.
