@@ -49,7 +49,7 @@ func ExampleRegistry_Register() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for _, every := range []string{"every: 5s", "every: 5ms", "evry: 5s"} {
 		text := "kind: com.example/clock\nspec:\n  id: com.example/ticks\n  target: com.example/greeter\n  " + every + "\n"
 		file := filepath.Join(dir, "module.yaml")

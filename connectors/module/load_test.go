@@ -291,7 +291,7 @@ func TestMountedConfigMap(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "..2026_01/module.yaml", endpoint("a/*"))
 	if err := errors.Join(os.Symlink("..2026_01", filepath.Join(dir, "..data")), os.Symlink("..data/module.yaml", filepath.Join(dir, "module.yaml"))); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if m, _, err := module.Load([]string{dir}, module.Options{}); err != nil || len(m.Endpoints) != 1 {
 		t.Errorf("got %v, %v", m, err)
