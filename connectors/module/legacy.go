@@ -9,18 +9,18 @@ import (
 
 // isLegacy reports whether the only document of a file is in the format of 3.0.
 func isLegacy(d *Value) bool {
-	return d.shape == mapping && d.child("version") != nil
+	return d.child("version") != nil
 }
 
-// child is the value of a key of a mapping, nil if it is not there or null.
+// child is the value of a key, nil if it is not there or null, or v is no mapping.
 func (v *Value) child(key string) *Value {
-	if v == nil {
+	if v == nil || v.shape != mapping {
 		return nil
 	}
-	return (&Object{value: v}).Get(key)
+	return newObject(v).Get(key)
 }
 
-// legacyKinds are the names that kinds had in 3.0.
+// legacyKind is the kind that had this name in 3.0, "" if none had.
 func legacyKind(name string) functions.TypeName {
 	switch name {
 	case "http":
@@ -64,27 +64,19 @@ func (l *loader) loadLegacy(d *Value) {
 func (l *loader) legacySpec(d *Value) *Value {
 	root, _ := d.Object()
 	module := root.Get("module")
-	typ := module.childOf("meta").childOf("type")
+	typ := module.child("meta").child("type")
 	if typ == nil {
 		root.missing("module.meta.type", "Unable to find a module type in "+d.place.File+": expected remote, found nothing")
 	} else if name, ok := typ.Text(); ok && !strings.EqualFold(name, "remote") {
 		typ.Errorf("Unknown module type %s, currently supported: REMOTE", typ.bare())
 	}
 	checkVersion(root.Get("version"))
-	spec := module.childOf("spec")
+	spec := module.child("spec")
 	if spec == nil {
 		root.missing("module.spec", "A module without a spec at "+d.place.File+": expected a mapping, found nothing")
 	}
 	root.warnUnknown()
 	return spec
-}
-
-// childOf is child for what need not be a mapping.
-func (v *Value) childOf(key string) *Value {
-	if v == nil || v.shape != mapping {
-		return nil
-	}
-	return v.child(key)
 }
 
 func checkVersion(v *Value) {

@@ -160,7 +160,7 @@ func (l *loader) add(c Component, spec *Object, valid bool) {
 	place := func(key string) *Value { return cmp.Or(spec.Get(key), spec.value) }
 	switch c := c.(type) {
 	case *Endpoint:
-		l.claim("endpoint", string(c.Functions), place("functions"))
+		l.claim(roleEndpoint, string(c.Functions), place("functions"))
 	case Ingress:
 		l.claim("ingress", string(c.IngressID()), place("id"))
 	case Egress:
@@ -181,6 +181,8 @@ func (l *loader) add(c Component, spec *Object, valid bool) {
 		m.Egresses = append(m.Egresses, e)
 	}
 }
+
+const roleEndpoint = "endpoint"
 
 // claim reports that what is bound at v has been bound before.
 func (l *loader) claim(role, key string, v *Value) {
@@ -213,13 +215,19 @@ func (l *loader) checkWhole() {
 		l.report.warn(Problem{whole, "", "There are no function providers defined. Nothing handles messages"})
 	}
 	for _, f := range l.report.functions {
-		if m.Endpoint(f.of) == nil && !slices.Contains(l.options.Functions, f.of) {
+		_, specific := l.bound[roleEndpoint+" "+string(f.of)]
+		_, namespace := l.bound[roleEndpoint+" "+f.of.Namespace()+everyName]
+		if !specific && !namespace && !slices.Contains(l.options.Functions, f.of) {
 			f.who.Warnf("Cannot find a provider for type %s: no endpoint has it%s", f.who.typeName("FunctionType", f.of), l.nearFunction(f.of))
 		}
 	}
 }
 
 func (l *loader) nearFunction(t functions.TypeName) string {
+	const most = 1000 // comparing takes its time
+	if len(l.report.warnings) >= most || len(l.module.Endpoints)+len(l.options.Functions) > most {
+		return ""
+	}
 	var names []string
 	for _, e := range l.module.Endpoints {
 		name := string(e.Functions)

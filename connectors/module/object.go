@@ -9,8 +9,19 @@ import (
 // was asked for: once its binder has returned, every other key is a warning.
 type Object struct {
 	value *Value
+	byKey map[string]*Value // that are not null
 	known []string
 	open  bool // any key is known
+}
+
+func newObject(v *Value) *Object {
+	o := &Object{value: v, byKey: make(map[string]*Value, len(v.entries))}
+	for _, e := range v.entries {
+		if e.value.shape != null {
+			o.byKey[e.key] = e.value
+		}
+	}
+	return o
 }
 
 // Place is where the mapping begins.
@@ -24,13 +35,10 @@ func (o *Object) Errorf(format string, args ...any) { o.value.Errorf(format, arg
 
 // Get returns the value of a key, nil if it is not there or null.
 func (o *Object) Get(key string) *Value {
-	o.know(key)
-	for i := range o.value.entries {
-		if e := &o.value.entries[i]; e.key == key && e.value.shape != null {
-			return e.value
-		}
+	if !o.open && !slices.Contains(o.known, key) {
+		o.known = append(o.known, key)
 	}
-	return nil
+	return o.byKey[key]
 }
 
 // Need returns the value of a key, and reports it if that is not there. expected
@@ -69,12 +77,6 @@ func (o *Object) Unused(why string, keys ...string) {
 		if v := o.Get(key); v != nil {
 			v.Warnf("has no effect %s", why)
 		}
-	}
-}
-
-func (o *Object) know(key string) {
-	if !slices.Contains(o.known, key) {
-		o.known = append(o.known, key)
 	}
 }
 

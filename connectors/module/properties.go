@@ -14,6 +14,7 @@ func bindProperties(v *Value) []Property {
 		return nil
 	}
 	var properties []Property
+	at := map[string]int{}
 	for _, item := range items {
 		o, ok := item.Object()
 		if !ok {
@@ -30,21 +31,19 @@ func bindProperties(v *Value) []Property {
 			continue
 		}
 		value.Hide()
-		if text, ok := value.Text(); ok {
-			properties = setProperty(properties, keys[0], text)
+		text, ok := value.Text()
+		if !ok {
+			continue
 		}
+		p := Property{keys[0], Secret(text)}
+		if i, again := at[p.Key]; again {
+			properties[i] = p
+			continue
+		}
+		at[p.Key] = len(properties)
+		properties = append(properties, p)
 	}
 	return properties
-}
-
-func setProperty(ps []Property, key, value string) []Property {
-	for i := range ps {
-		if ps[i].Key == key {
-			ps[i].Value = Secret(value)
-			return ps
-		}
-	}
-	return append(ps, Property{key, Secret(value)})
 }
 
 // takeProperty removes a property and returns its value.

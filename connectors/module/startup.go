@@ -100,6 +100,7 @@ func bindOffsets(v *Value) []PartitionOffset {
 		v.Errorf("Provided specific offsets must not be empty. Expected a list of <topic>/<partition>: <offset>, found an empty one")
 	}
 	var offsets []PartitionOffset
+	at := map[PartitionOffset]int{} // by partition
 	for _, item := range items {
 		o, ok := item.Object()
 		if !ok {
@@ -120,14 +121,15 @@ func bindOffsets(v *Value) []PartitionOffset {
 			item.Errorf("expected the offset of %s, found nothing", quote(keys[0]))
 			continue
 		}
-		p.Offset, _ = value.Int(0, math.MaxInt64)
-		same := func(q PartitionOffset) bool { return q.Topic == p.Topic && q.Partition == p.Partition }
-		if i := slices.IndexFunc(offsets, same); i >= 0 {
+		i, again := at[p]
+		if !again {
+			i = len(offsets)
+			at[p] = i
+			offsets = append(offsets, p)
+		} else {
 			item.Warnf("%s is here twice, the last one counts", quote(keys[0]))
-			offsets[i] = p
-			continue
 		}
-		offsets = append(offsets, p)
+		offsets[i].Offset, _ = value.Int(0, math.MaxInt64)
 	}
 	return offsets
 }

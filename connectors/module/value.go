@@ -270,7 +270,7 @@ func (v *Value) Object() (*Object, bool) {
 		v.wrongType("an object", "a mapping")
 		return nil, false
 	}
-	o := &Object{value: v}
+	o := newObject(v)
 	v.report.objects = append(v.report.objects, o)
 	return o, true
 }
