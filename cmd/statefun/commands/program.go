@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
+	"github.com/statefun-go/statefun/connectors/module"
 )
 
 // Program is the application that a command line is for.
@@ -19,6 +20,8 @@ type Program struct {
 	DataDir string
 	// Functions are the names of the functions that the application has.
 	Functions []string
+	// Kinds are what module files may define. Defaults to StateFun's.
+	Kinds *module.Registry
 
 	// Configure adds the flags that say how the node runs.
 	Configure func(run *cobra.Command)

@@ -23,6 +23,7 @@ func TestWrongUsage(t *testing.T) {
 		"run now":                            `unknown command "now"`,
 		"run --log-level loud":               "--log-level: expected debug, info, warn or error",
 		"run --log-format xml":               "--log-format: expected text or json",
+		"validate --bogus":                   "unknown flag",
 		"version 5":                          "unknown command",
 		"bench bogus":                        "unknown command",
 		"bench grains --hops 0":              "--hops: expected",
@@ -64,11 +65,11 @@ func TestHelp(t *testing.T) {
 	for _, line := range []string{
 		"--help", "help", "run --help", "help state", "send --help", "purge --help", "status --help", "bench --help",
 		"quarantine --help", "quarantine retry --help", "quarantine drop -h", "bench grains --help", "bench latency --help", "bench raw --help",
-		"bench cold --help", "bench timers --help", "bench http --help", "bench hot --help", "bench values --help", "bench cores --help", "bench limits --help",
+		"validate --help", "bench cold --help", "bench timers --help", "bench http --help", "bench hot --help", "bench values --help", "bench cores --help", "bench limits --help",
 	} {
 		s.expect(t, exit.OK, line, "Usage:", exit.Help)
 	}
-	s.expect(t, exit.OK, "--help", "bench", "completion", "purge", "quarantine", "run", "send", "state", "status", "version")
+	s.expect(t, exit.OK, "--help", "bench", "completion", "purge", "quarantine", "run", "send", "state", "status", "validate", "version")
 	s.expect(t, exit.OK, "completion bash", "bash completion")
 }
 
