@@ -17,6 +17,7 @@ type resume struct {
 	reading bool
 	found   []functions.Address
 	next    int64 // when to look again, milliseconds since 1970
+	looked  int   // evictions without success, since the last
 }
 
 func (r *resume) unfinished() bool { return len(r.groups)+len(r.found) > 0 }
@@ -46,12 +47,12 @@ func (w *worker) resumeWaiting() (more bool) {
 		a := r.found[0]
 		hash := d.hash(a)
 		if d.grains.find(hash, a) == nil {
-			if d.grains.n >= d.limit {
-				w.evict(1)
+			if d.grains.n >= d.limit && !w.makeRoom() {
+				// Those that are idle may have to become durable.
+				w.wantsSync.Store(true)
+				return r.looked*evictLooks < 2*len(d.all)
 			}
-			if d.grains.n >= d.limit {
-				return false // once some are idle
-			}
+			r.looked = 0
 			w.activate(a, hash)
 		}
 		r.found = r.found[1:]
@@ -60,6 +61,14 @@ func (w *worker) resumeWaiting() (more bool) {
 		w.search()
 	}
 	return len(r.found) > 0
+}
+
+// makeRoom passivates a grain, if it finds one that may go.
+func (w *worker) makeRoom() bool {
+	d := &w.directory
+	w.resume.looked++
+	w.evict(1)
+	return d.grains.n < d.limit
 }
 
 // search reads on.

@@ -32,9 +32,23 @@ type inboxes struct {
 	tracked map[string]*Chunk
 	// recovered are messages to hand out again, in order; order has their
 	// addresses, some of them perhaps without messages by now.
-	recovered map[functions.Address][]*Message
+	recovered map[functions.Address]*recoveredInbox
 	order     []functions.Address
 	stored    stored
+}
+
+// recoveredInbox are an address's messages, in order.
+type recoveredInbox struct {
+	messages []*Message
+	one      [1]*Message // room for one, which most have
+}
+
+// list returns the messages, of nil none.
+func (r *recoveredInbox) list() []*Message {
+	if r == nil {
+		return nil
+	}
+	return r.messages
 }
 
 // window is what the row holds. The messages are among the waiting ones.
@@ -47,7 +61,7 @@ type window struct {
 func (in *inboxes) init(groups int) {
 	in.windows = map[string]*window{}
 	in.tracked = map[string]*Chunk{}
-	in.recovered = map[functions.Address][]*Message{}
+	in.recovered = map[functions.Address]*recoveredInbox{}
 	in.stored.init(groups)
 }
 
@@ -121,7 +135,7 @@ func (in *inboxes) done(n BatchNumber) []*Chunk {
 func (in *inboxes) has(r *Record) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return len(in.recovered[r.Address]) > 0 || in.stored.maybe(r.Group, r.key)
+	return len(in.recovered[r.Address].list()) > 0 || in.stored.maybe(r.Group, r.key)
 }
 
 // takeRecovered returns the recovered messages of an address after a sequence
@@ -129,7 +143,8 @@ func (in *inboxes) has(r *Record) bool {
 func (in *inboxes) takeRecovered(a functions.Address, after, to Sequence) []*Message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	list := in.recovered[a]
+	waiting := in.recovered[a]
+	list := waiting.list()
 	if len(list) == 0 {
 		return nil
 	}
@@ -140,9 +155,9 @@ func (in *inboxes) takeRecovered(a functions.Address, after, to Sequence) []*Mes
 		}
 		list = list[1:]
 	}
-	if in.recovered[a] = list; len(list) == 0 {
+	if waiting.messages = list; len(list) == 0 {
 		if delete(in.recovered, a); len(in.recovered) == 0 {
-			in.recovered = map[functions.Address][]*Message{} // one that was large stays so
+			in.recovered = map[functions.Address]*recoveredInbox{} // one that was large stays so
 		}
 	}
 	return out
@@ -157,7 +172,7 @@ func (j *Journal) RecoveredInboxes() []functions.Address {
 	defer in.mu.Unlock()
 	order := in.order
 	in.order = nil
-	return slices.DeleteFunc(order, func(a functions.Address) bool { return len(in.recovered[a]) == 0 })
+	return slices.DeleteFunc(order, func(a functions.Address) bool { return len(in.recovered[a].list()) == 0 })
 }
 
 // maxChunk bounds a chunk, so that reading one costs little memory.
@@ -352,14 +367,14 @@ func (in *inboxes) adopted(r *Record, messages []*Message, row bool, consumed Se
 	}
 	in.windows[r.key] = &window{row: row}
 	// The window may be ahead of the marker: what the log has, too, is known.
-	known := in.recovered[r.Address]
+	known := in.recovered[r.Address].list()
 	messages = slices.DeleteFunc(messages, func(m *Message) bool {
 		_, twice := slices.BinarySearchFunc(known, m.Sequence, compareSequence)
 		return twice || m.Sequence <= consumed
 	})
 	in.waiting = append(in.waiting, messages...)
 	if all := mergeMessages(messages, known); len(all) > 0 {
-		in.recovered[r.Address] = all
+		in.recovered[r.Address] = &recoveredInbox{messages: all}
 	}
 }
 

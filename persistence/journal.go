@@ -31,7 +31,7 @@ type Options struct {
 	// LogBytes bounds the log; appends wait at the bound. A larger log lets
 	// more changes coalesce and makes recovery longer. Defaults to 256 MiB.
 	LogBytes int64
-	// MaterializeBytes of log begin a materialization. Defaults to half of
+	// MaterializeBytes of log begin a materialization. Defaults to a quarter of
 	// LogBytes.
 	MaterializeBytes int64
 	// OverlayBytes of rows in memory begin one, too, or three times as much of
@@ -81,7 +81,7 @@ func (o *Options) setDefaults() {
 	o.KeyGroups = cmp.Or(o.KeyGroups, DefaultKeyGroups)
 	o.BatchBytes = cmp.Or(o.BatchBytes, 8<<20)
 	o.LogBytes = cmp.Or(o.LogBytes, 256<<20)
-	o.MaterializeBytes = cmp.Or(o.MaterializeBytes, o.LogBytes/2)
+	o.MaterializeBytes = cmp.Or(o.MaterializeBytes, o.LogBytes/4)
 	o.OverlayBytes = cmp.Or(o.OverlayBytes, o.LogBytes/8)
 	o.MaterializeEvery = cmp.Or(o.MaterializeEvery, 5*time.Second)
 	o.CacheBytes = cmp.Or(o.CacheBytes, 96<<20)

@@ -10,7 +10,7 @@ import (
 // inboxReplay brings the inboxes to the end of the log, batch by batch, while the
 // log is being read.
 type inboxReplay struct {
-	singles []*Message   // room for lists of one message, which most are
+	unused  []recoveredInbox
 	batch   []inboxEvent // of the batch that is being read
 	batches chan []inboxEvent
 	ended   sync.WaitGroup
@@ -26,7 +26,7 @@ type inboxEvent struct {
 // beginReplay prepares for a log of so many bytes.
 func (in *inboxes) beginReplay(size int64) *inboxReplay {
 	const messageBytes = 256 // in a log of nothing else
-	in.recovered = make(map[functions.Address][]*Message, size/messageBytes)
+	in.recovered = make(map[functions.Address]*recoveredInbox, size/messageBytes)
 	r := &inboxReplay{batches: make(chan []inboxEvent, 16)}
 	r.ended.Go(func() {
 		for events := range r.batches {
@@ -54,39 +54,41 @@ func (r *inboxReplay) end() {
 }
 
 func (r *inboxReplay) sent(in *inboxes, m *Message) {
-	list, known := in.recovered[m.Target]
-	if !known {
+	waiting := in.recovered[m.Target]
+	if waiting == nil {
+		waiting = r.newInbox()
+		in.recovered[m.Target] = waiting
 		in.order = append(in.order, m.Target)
-		list = r.single()
 	}
-	list = append(list, m)
+	list := append(waiting.messages, m)
 	// The log has a batch's messages by sender.
 	for i := len(list) - 1; i > 0 && list[i-1].Sequence > list[i].Sequence; i-- {
 		list[i-1], list[i] = list[i], list[i-1]
 	}
-	in.recovered[m.Target] = list
+	waiting.messages = list
 }
 
-// single is an empty list with room for one message.
-func (r *inboxReplay) single() []*Message {
-	if len(r.singles) == 0 {
-		r.singles = make([]*Message, 1024)
+func (r *inboxReplay) newInbox() *recoveredInbox {
+	if len(r.unused) == 0 {
+		r.unused = make([]recoveredInbox, 1024)
 	}
-	one := r.singles[:0:1]
-	r.singles = r.singles[1:]
-	return one
+	waiting := &r.unused[0]
+	r.unused = r.unused[1:]
+	waiting.messages = waiting.one[:0]
+	return waiting
 }
 
 // replayConsumed forgets what the replay has seen consumed. The address keeps its
 // place, so that order names it once.
 func (in *inboxes) replayConsumed(a functions.Address, consumed Sequence) {
-	list := in.recovered[a]
+	waiting := in.recovered[a]
+	list := waiting.list()
 	n := 0
 	for n < len(list) && list[n].Sequence <= consumed {
 		n++
 	}
 	if n > 0 {
-		in.recovered[a] = slices.Delete(list, 0, n)
+		waiting.messages = slices.Delete(list, 0, n)
 	}
 }
 
@@ -95,15 +97,16 @@ func (in *inboxes) replayed() {
 	kept := in.order[:0]
 	in.waiting = slices.Grow(in.waiting, len(in.order))
 	for _, a := range in.order {
-		if len(in.recovered[a]) == 0 {
+		list := in.recovered[a].list()
+		if len(list) == 0 {
 			delete(in.recovered, a)
 			continue
 		}
 		kept = append(kept, a)
-		in.waiting = append(in.waiting, in.recovered[a]...)
+		in.waiting = append(in.waiting, list...)
 	}
 	in.order = kept
 	if len(kept) == 0 {
-		in.recovered = map[functions.Address][]*Message{}
+		in.recovered = map[functions.Address]*recoveredInbox{}
 	}
 }
