@@ -1,8 +1,9 @@
 package protocol
 
 func (d *Decoder) fromFunction(b []byte, m *FromFunction) error {
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -24,8 +25,9 @@ func (d *Decoder) fromFunction(b []byte, m *FromFunction) error {
 
 func (d *Decoder) result(b []byte, r *InvocationResponse) error {
 	r.Present = true
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -55,12 +57,13 @@ func (d *Decoder) result(b []byte, r *InvocationResponse) error {
 	return nil
 }
 
-func (d *Decoder) mutation(f *field, m *PersistedValueMutation) error {
-	if err := d.begin(f); err != nil {
+func (d *Decoder) mutation(element *field, m *PersistedValueMutation) error {
+	if err := d.begin(element); err != nil {
 		return err
 	}
-	for b := f.bytes; len(b) > 0; {
-		f, rest, err := next(b)
+	var f field
+	for b := element.bytes; len(b) > 0; {
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -82,12 +85,13 @@ func (d *Decoder) mutation(f *field, m *PersistedValueMutation) error {
 	return nil
 }
 
-func (d *Decoder) outgoing(f *field, m *OutgoingMessage) error {
-	if err := d.begin(f); err != nil {
+func (d *Decoder) outgoing(element *field, m *OutgoingMessage) error {
+	if err := d.begin(element); err != nil {
 		return err
 	}
-	for b := f.bytes; len(b) > 0; {
-		f, rest, err := next(b)
+	var f field
+	for b := element.bytes; len(b) > 0; {
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -105,12 +109,13 @@ func (d *Decoder) outgoing(f *field, m *OutgoingMessage) error {
 	return nil
 }
 
-func (d *Decoder) delayed(f *field, m *DelayedInvocation) error {
-	if err := d.begin(f); err != nil {
+func (d *Decoder) delayed(element *field, m *DelayedInvocation) error {
+	if err := d.begin(element); err != nil {
 		return err
 	}
-	for b := f.bytes; len(b) > 0; {
-		f, rest, err := next(b)
+	var f field
+	for b := element.bytes; len(b) > 0; {
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -140,13 +145,14 @@ func (d *Decoder) delayed(f *field, m *DelayedInvocation) error {
 	return nil
 }
 
-func (d *Decoder) egress(f *field, e *EgressMessage) error {
-	if err := d.begin(f); err != nil {
+func (d *Decoder) egress(element *field, e *EgressMessage) error {
+	if err := d.begin(element); err != nil {
 		return err
 	}
+	var f field
 	var namespace, name []byte
-	for b := f.bytes; len(b) > 0; {
-		f, rest, err := next(b)
+	for b := element.bytes; len(b) > 0; {
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -173,8 +179,9 @@ func (d *Decoder) egress(f *field, e *EgressMessage) error {
 
 func (d *Decoder) incomplete(b []byte, c *IncompleteInvocationContext) error {
 	c.Present = true
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -189,12 +196,13 @@ func (d *Decoder) incomplete(b []byte, c *IncompleteInvocationContext) error {
 	return nil
 }
 
-func (d *Decoder) spec(f *field, s *PersistedValueSpec) error {
-	if err := d.begin(f); err != nil {
+func (d *Decoder) spec(element *field, s *PersistedValueSpec) error {
+	if err := d.begin(element); err != nil {
 		return err
 	}
-	for b := f.bytes; len(b) > 0; {
-		f, rest, err := next(b)
+	var f field
+	for b := element.bytes; len(b) > 0; {
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -218,8 +226,9 @@ func (d *Decoder) spec(f *field, s *PersistedValueSpec) error {
 
 func expiration(b []byte, s *ExpirationSpec) error {
 	s.Present = true
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}

@@ -5,8 +5,9 @@ import (
 )
 
 func (d *Decoder) toFunction(b []byte, m *ToFunction) error {
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -22,8 +23,9 @@ func (d *Decoder) toFunction(b []byte, m *ToFunction) error {
 
 func (d *Decoder) batch(b []byte, r *InvocationBatchRequest) error {
 	r.Present = true
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -55,12 +57,13 @@ func (d *Decoder) begin(f *field) error {
 	return d.element()
 }
 
-func (d *Decoder) state(f *field, p *PersistedValue) error {
-	if err := d.begin(f); err != nil {
+func (d *Decoder) state(element *field, p *PersistedValue) error {
+	if err := d.begin(element); err != nil {
 		return err
 	}
-	for b := f.bytes; len(b) > 0; {
-		f, rest, err := next(b)
+	var f field
+	for b := element.bytes; len(b) > 0; {
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -78,12 +81,13 @@ func (d *Decoder) state(f *field, p *PersistedValue) error {
 	return nil
 }
 
-func (d *Decoder) invocation(f *field, v *Invocation) error {
-	if err := d.begin(f); err != nil {
+func (d *Decoder) invocation(element *field, v *Invocation) error {
+	if err := d.begin(element); err != nil {
 		return err
 	}
-	for b := f.bytes; len(b) > 0; {
-		f, rest, err := next(b)
+	var f field
+	for b := element.bytes; len(b) > 0; {
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}

@@ -161,8 +161,9 @@ func (d *Decoder) address(b []byte, a *functions.Address) error {
 	if !a.IsZero() { // it occurs again, and is merged
 		namespace, name = []byte(a.Type.Namespace()), []byte(a.Type.Name())
 	}
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -187,8 +188,9 @@ func (d *Decoder) address(b []byte, a *functions.Address) error {
 
 func (d *Decoder) typedValue(b []byte, v *TypedValue) error {
 	v.Present = true
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}

@@ -91,8 +91,9 @@ func (r *KinesisEgressRecord) Append(b []byte) []byte {
 }
 
 func (r *KafkaProducerRecord) decode(b []byte) error {
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -115,8 +116,9 @@ func (r *KafkaProducerRecord) decode(b []byte) error {
 }
 
 func (r *KinesisEgressRecord) decode(b []byte) error {
+	var f field
 	for len(b) > 0 {
-		f, rest, err := next(b)
+		rest, err := f.next(b)
 		if err != nil {
 			return err
 		}
@@ -156,6 +158,6 @@ func payload(f *field, into *[]byte) error {
 	if err := f.must(protowire.BytesType); err != nil {
 		return err
 	}
-	*into = f.bytes[:len(f.bytes):len(f.bytes)]
+	*into = f.bytes
 	return nil
 }

@@ -67,42 +67,61 @@ type field struct {
 	bytes  []byte
 }
 
-// next reads the field at the beginning of b, which is not empty.
-func next(b []byte) (f field, rest []byte, err error) {
-	var n int
-	if c := b[0]; c < 0x80 && c >= 1<<3 { // a tag of one byte, as most are
-		f.number, f.wire, b = protowire.Number(c>>3), protowire.Type(c&7), b[1:]
-	} else {
-		if f.number, f.wire, n = protowire.ConsumeTag(b); n < 0 {
-			return f, nil, protowire.ParseError(n)
-		}
-		if f.number > protowire.MaxValidNumber {
-			return f, nil, errFieldNumber
-		}
-		b = b[n:]
+// next reads the field at the beginning of b, which is not empty, into f, and
+// returns what is after it.
+func (f *field) next(b []byte) (rest []byte, err error) {
+	c := b[0]
+	f.number, f.wire = protowire.Number(c>>3), protowire.Type(c&7)
+	if c >= 0x80 || f.number == 0 || f.wire != protowire.BytesType || len(b) < 2 || b[1] >= 0x80 {
+		return f.nextOfAny(b)
 	}
+	end := 2 + int(b[1]) // a tag and a length of one byte each, as most are
+	if end > len(b) {
+		return nil, f.malformed(protowire.ParseError(-1))
+	}
+	f.bytes = b[2:end:end]
+	return b[end:], nil
+}
+
+// nextOfAny is next for all fields.
+func (f *field) nextOfAny(b []byte) (rest []byte, err error) {
+	var n int
+	if f.number, f.wire, n = protowire.ConsumeTag(b); n < 0 {
+		return nil, protowire.ParseError(n)
+	}
+	if f.number > protowire.MaxValidNumber {
+		return nil, errFieldNumber
+	}
+	b = b[n:]
 	switch f.wire {
 	case protowire.BytesType:
 		f.bytes, n = protowire.ConsumeBytes(b)
+		f.bytes = f.bytes[:len(f.bytes):len(f.bytes)]
 	case protowire.VarintType:
 		f.varint, n = protowire.ConsumeVarint(b)
 	case protowire.Fixed32Type, protowire.Fixed64Type:
 		n = protowire.ConsumeFieldValue(f.number, f.wire, b)
 	case protowire.StartGroupType, protowire.EndGroupType:
-		return f, nil, fmt.Errorf("field %d: %w", f.number, ErrGroup)
+		return nil, f.malformed(ErrGroup)
 	default:
-		return f, nil, fmt.Errorf("field %d: unknown wire type %d", f.number, f.wire)
+		return nil, f.malformed(fmt.Errorf("unknown wire type %d", f.wire))
 	}
 	if n < 0 {
-		return f, nil, fmt.Errorf("field %d: %w", f.number, protowire.ParseError(n))
+		return nil, f.malformed(protowire.ParseError(n))
 	}
-	return f, b[n:], nil
+	return b[n:], nil
 }
+
+func (f *field) malformed(err error) error { return fmt.Errorf("field %d: %w", f.number, err) }
 
 // must checks the wire type of a known field.
 func (f *field) must(t protowire.Type) error {
 	if f.wire != t {
-		return fmt.Errorf("%w %d, expected %d", ErrWireType, f.wire, t)
+		return f.mismatch(t)
 	}
 	return nil
+}
+
+func (f *field) mismatch(t protowire.Type) error {
+	return fmt.Errorf("%w %d, expected %d", ErrWireType, f.wire, t)
 }
