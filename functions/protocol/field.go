@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -96,7 +97,7 @@ func (f *field) nextOfAny(b []byte) (rest []byte, err error) {
 	switch f.wire {
 	case protowire.BytesType:
 		f.bytes, n = protowire.ConsumeBytes(b)
-		f.bytes = f.bytes[:len(f.bytes):len(f.bytes)]
+		f.bytes = slices.Clip(f.bytes)
 	case protowire.VarintType:
 		f.varint, n = protowire.ConsumeVarint(b)
 	case protowire.Fixed32Type, protowire.Fixed64Type:

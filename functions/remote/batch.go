@@ -110,8 +110,7 @@ func (inv *invocation) run(m functions.Message) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicError{p, debug.Stack()}
-		}
-		if inv.failure != nil {
+		} else if inv.failure != nil {
 			err = inv.failure
 		}
 	}()
