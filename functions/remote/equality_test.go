@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/functions/functionstest"
+	"github.com/statefun-go/statefun/functions/protocol"
 )
 
 // One function, run in process by functionstest's kit and over HTTP by a runtime
@@ -80,7 +82,8 @@ func obeyOne(ctx functions.Context, o op) error {
 		w, hasWritten := written.Get(ctx)
 		i, hasInvoked := invoked.Get(ctx)
 		caller, hasCaller := ctx.Caller()
-		ctx.Send(functions.Egress("example/seen"), functions.String.Of(fmt.Sprint(ctx.Self(), caller, hasCaller, p, hasPlain, w, hasWritten, i, hasInvoked)))
+		seen := fmt.Sprintln(ctx.Self(), caller, hasCaller, p, hasPlain, w, hasWritten, i, hasInvoked)
+		ctx.Send(functions.Egress("example/seen"), functions.String.Of(seen))
 	case "send":
 		ctx.Send(obedientType.At(o.Key), opsType.Of(o.Ops))
 	case "elsewhere":
@@ -96,6 +99,14 @@ func obeyOne(ctx functions.Context, o op) error {
 	case "zeroes":
 		ctx.Send(functions.Egress("example/seen"), functions.Long.Of(0))
 		ctx.Send(obedientType.At(""), opsType.Of(nil))
+	case "kafka":
+		ctx.Send(functions.Egress("example/kafka"), protocol.KafkaRecord.Of(protocol.KafkaProducerRecord{
+			Key: o.Key, Topic: "topic", Value: []byte{0, 1, 255},
+		}))
+	case "kinesis":
+		ctx.Send(functions.Egress("example/kinesis"), protocol.KinesisRecord.Of(protocol.KinesisEgressRecord{
+			PartitionKey: o.Key, Stream: "stream", Value: []byte{0, 1, 255}, ExplicitHashKey: "7",
+		}))
 	case "negative":
 		ctx.SendAfter(-1, ctx.Self(), opsType.Of(nil))
 	case "nobody":
@@ -287,7 +298,7 @@ func TestRandomProgramsAreTheSame(t *testing.T) {
 			for range 20 {
 				var messages []functions.Message
 				for range 1 + rng.IntN(4) {
-					messages = append(messages, opsType.Of(drawOps(rng, 1+rng.IntN(4), 2, true)))
+					messages = append(messages, opsType.Of(drawOps(rng, programs, 1+rng.IntN(4), 2, true)))
 				}
 				b.send([]string{"a", "b", ""}[rng.IntN(3)], functions.TypeName("example/caller").At("c"), messages...)
 				b.advance(time.Duration(rng.IntN(100)) * time.Minute)
@@ -296,20 +307,35 @@ func TestRandomProgramsAreTheSame(t *testing.T) {
 	}
 }
 
-// drawOps draws a program. What is sent on must not fail, and ends after a while.
-func drawOps(rng *rand.Rand, n, depth int, mayFail bool) (ops []op) {
-	names := []string{"set", "add", "write", "clear", "register", "show", "send", "later", "elsewhere", "cancel", "zeroes", "token", "reply", "fail", "panic"}
-	usable := len(names)
-	switch {
-	case depth == 0:
-		usable = 6
-	case !mayFail:
-		usable = 11
+// vocabulary is what random programs are drawn from.
+type vocabulary struct {
+	local   []string // what ends here
+	sending []string // what is sent on
+	failing []string // what may fail, and so must not be sent on
+}
+
+var programs = vocabulary{
+	local:   []string{"set", "add", "write", "clear", "register", "show", "elsewhere", "cancel", "zeroes", "kafka", "kinesis"},
+	sending: []string{"send", "later"},
+	failing: []string{"token", "reply", "fail", "give up", "panic"},
+}
+
+// drawOps draws a program, which ends after a while.
+func drawOps(rng *rand.Rand, v vocabulary, n, depth int, mayFail bool) (ops []op) {
+	names := v.local
+	if depth > 0 {
+		names = slices.Concat(names, v.sending)
+	}
+	if mayFail {
+		names = slices.Concat(names, v.failing)
 	}
 	for range n {
-		o := op{Do: names[rng.IntN(usable)], Key: []string{"a", "b", "t", "u"}[rng.IntN(4)], N: rng.Int64N(3), Delay: time.Duration(rng.IntN(3)) * 30 * time.Minute}
+		o := op{
+			Do: names[rng.IntN(len(names))], Key: []string{"a", "b", "t", "u"}[rng.IntN(4)],
+			N: rng.Int64N(3), Delay: time.Duration(rng.IntN(3)) * 30 * time.Minute,
+		}
 		if o.Do == "send" || o.Do == "later" || o.Do == "token" {
-			o.Ops = drawOps(rng, rng.IntN(3), depth-1, false)
+			o.Ops = drawOps(rng, v, rng.IntN(3), max(0, depth-1), false)
 		}
 		ops = append(ops, o)
 	}

@@ -18,7 +18,7 @@ import (
 
 // runtime is a small runtime for one function type, which speaks the protocol to a
 // handler as StateFun does, with a clock of its own. It retries nothing; of a batch
-// that fails, it leaves out the invocation that the handler names.
+// that fails, it leaves out the invocation that the handler names, or tries one by one.
 type runtime struct {
 	t       testing.TB
 	handler http.Handler
@@ -110,8 +110,12 @@ func (r *runtime) deliver(id string, messages []delivery) (eff functionstest.Eff
 		} else if err != nil {
 			failures = append(failures, err)
 		}
-	case a.failedIndex < 0 || a.failedIndex >= len(messages):
+	case a.failedIndex >= len(messages):
 		r.t.Fatalf("answer %d to %d messages names the invocation %d: %s", a.status, len(messages), a.failedIndex, a.text)
+	case len(messages) == 1:
+		failures = append(failures, a.failure())
+	case a.failedIndex < 0:
+		parts(slices.Collect(slices.Chunk(messages, 1))...)
 	default:
 		parts(messages[:a.failedIndex])
 		failures = append(failures, a.failure())
