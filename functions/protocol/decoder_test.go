@@ -146,6 +146,22 @@ func TestAliasing(t *testing.T) {
 	}
 }
 
+// A message that waits for its next use keeps nothing of the last one, and no large
+// slices.
+func TestReset(t *testing.T) {
+	t.Parallel()
+	var m FromFunction
+	exampleResponse(&m)
+	m.Reset()
+	if s := m.InvocationResult.OutgoingMessages; cap(s) == 0 || s[:1][0].Argument.Value != nil {
+		t.Errorf("%d slots, the first holds %+v", cap(s), s[:1])
+	}
+	m.InvocationResult.OutgoingMessages = make([]OutgoingMessage, keptElements+1)
+	if m.Reset(); cap(m.InvocationResult.OutgoingMessages) > 0 {
+		t.Error("a large slice was kept")
+	}
+}
+
 // A decoder's names are right even when many share its slots.
 func TestManyNames(t *testing.T) {
 	t.Parallel()

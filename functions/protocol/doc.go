@@ -30,7 +30,7 @@
 //
 // It neither connects to anything nor knows what the messages mean: that is the
 // business of the runtime and of package remote. It does not use protobuf's
-// generated code, which costs three to five times as much, and which would clash,
+// generated code, which costs two to four times as much, and which would clash,
 // in one process, with that of StateFun's own SDK for Go: both would register the
 // same names.
 package protocol

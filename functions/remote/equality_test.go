@@ -34,6 +34,7 @@ var (
 	written   = functions.Value("written", functions.String).ExpireAfterWrite(time.Minute)
 	invoked   = functions.Value("invoked", functions.Long).ExpireAfterInvoke(time.Hour)
 	extra     = functions.Value("extra", functions.Long)
+	twin      = functions.Value("plain", functions.Long)
 	clashing  = functions.Value("plain", functions.String)
 	forgotten = functions.Value("forgotten", functions.Long)
 )
@@ -63,6 +64,8 @@ func obeyOne(ctx functions.Context, o op) error {
 	case "add":
 		plain.Update(ctx, func(v int64) int64 { return v + o.N })
 		invoked.Update(ctx, func(v int64) int64 { return v + o.N })
+	case "twin": // another handle on the same state
+		twin.Update(ctx, func(v int64) int64 { return v + o.N })
 	case "write":
 		written.Set(ctx, o.Key)
 	case "clear":
@@ -221,6 +224,7 @@ func TestSameInProcessAndRemotely(t *testing.T) {
 		"state":                         {{{Do: "set", N: 3}, all}, {{Do: "add", N: 4}, all}, {{Do: "clear"}, all}, {{Do: "set"}, all}},
 		"set and cleared":               {{{Do: "set", N: 3}, {Do: "clear"}, all}, {all}},
 		"cleared and set":               {{{Do: "set", N: 3}}, {{Do: "clear"}, {Do: "set", N: 1}, all}},
+		"two handles":                   {{{Do: "set", N: 3}, {Do: "twin", N: 1}, all}},
 		"messages in their order":       {{{Do: "send", Key: "b"}, {Do: "elsewhere", Key: "x"}, {Do: "send", Key: "b", Ops: []op{{Do: "add", N: 1}}}}},
 		"reply":                         {{{Do: "reply", N: 7}}},
 		"delayed":                       {{{Do: "later", Key: "b", Delay: time.Minute, Ops: []op{{Do: "add", N: 1}}}, {Do: "later", Key: "b", Ops: []op{{Do: "add", N: 2}}}}},
@@ -315,7 +319,7 @@ type vocabulary struct {
 }
 
 var programs = vocabulary{
-	local:   []string{"set", "add", "write", "clear", "register", "show", "elsewhere", "cancel", "zeroes", "kafka", "kinesis"},
+	local:   []string{"set", "add", "write", "clear", "register", "show", "twin", "elsewhere", "cancel", "zeroes", "kafka", "kinesis"},
 	sending: []string{"send", "later"},
 	failing: []string{"token", "reply", "fail", "give up", "panic"},
 }
