@@ -3,6 +3,7 @@ module github.com/statefun-go/statefun
 go 1.26
 
 require (
+	github.com/apache/flink-statefun/statefun-sdk-go/v3 v3.3.0
 	github.com/asynkron/protoactor-go v0.0.0-20240822202345-3c0e61ca19c9
 	github.com/cespare/xxhash/v2 v2.2.0
 	github.com/charmbracelet/lipgloss v1.1.0

@@ -97,6 +97,18 @@ func (f *Function) JSONType() (TypeName, bool) {
 	return name, name != ""
 }
 
+// AsyncOperations returns the names of the asynchronous operations whose results
+// the function handles, in the order of its handlers.
+func (f *Function) AsyncOperations() []string {
+	var names []string
+	for _, h := range f.Handlers {
+		if h.async != "" {
+			names = append(names, h.async)
+		}
+	}
+	return names
+}
+
 // invokeResult hands the result of asynchronous work to its operation's handler.
 func (f *Function) invokeResult(ctx Context, m Message) error {
 	r, err := DecodeAsyncResult(m.Value)

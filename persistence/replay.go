@@ -60,12 +60,12 @@ func (r *inboxReplay) sent(in *inboxes, m *Message) {
 		in.recovered[m.Target] = waiting
 		in.order = append(in.order, m.Target)
 	}
-	list := append(waiting.messages, m)
+	waiting.messages = append(waiting.messages, m)
+	list := waiting.messages
 	// The log has a batch's messages by sender.
 	for i := len(list) - 1; i > 0 && list[i-1].Sequence > list[i].Sequence; i-- {
 		list[i-1], list[i] = list[i], list[i-1]
 	}
-	waiting.messages = list
 }
 
 func (r *inboxReplay) newInbox() *recoveredInbox {
