@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -18,19 +19,18 @@ const (
 	// its response is waited for. A larger one is written beside: a server may refuse
 	// it before it has read it.
 	bufferedBody = 64 << 10
+	// How long a request may still be written once its response is complete.
+	writeLinger = 100 * time.Millisecond
 )
 
 // conn is a connection of a pool, and has one request under way at most. Its owner
 // is whoever got it from the pool; what others may touch is under mu.
 type conn struct {
 	net.Conn
-	pool     *pool
-	oneshot  *oneshot // nil: the connection is not a socket itself
-	socket   *oneshot // of what is below TLS, to look at; nil: there is none
-	reader   reader
-	out      []byte
-	pending  []byte // written by the next Read
-	writeErr error
+	pool   *pool
+	socket syscall.RawConn // below TLS; nil: there is none
+	reader reader
+	out    []byte
 
 	expires   int64 // pool time
 	idleSince int64 // pool time
@@ -46,18 +46,12 @@ type conn struct {
 }
 
 func newConn(p *pool, c net.Conn) *conn {
-	out := &conn{Conn: c, pool: p, oneshot: newOneshot(c), reader: reader{limits: p.limits}}
-	out.socket = out.oneshot
+	below := c
 	if t, ok := c.(*tls.Conn); ok {
-		out.socket = newOneshot(t.NetConn())
+		below = t.NetConn()
 	}
-	out.reader.src = readerFunc(out.read)
-	return out
+	return &conn{Conn: c, pool: p, socket: socketOf(below), reader: reader{src: c, limits: p.limits}}
 }
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // begin makes the connection end what its owner does with it when the context
 // ends, or at the deadline.
@@ -143,28 +137,27 @@ type answer struct {
 // has returned.
 func (c *conn) exchange(prefix, body, buffer []byte) (answer, error) {
 	c.reader.next()
-	c.writeErr = nil
 	c.out = append(c.out[:0], prefix...)
 	c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
 	c.out = append(c.out, headEnd...)
 	if len(body) > bufferedBody {
 		return c.exchangeLarge(body, buffer)
 	}
-	switch {
-	case len(body) > copiedBody:
-		_, c.writeErr = (&net.Buffers{c.out, body}).WriteTo(c.Conn)
-	case c.oneshot != nil:
+	var writeErr error
+	if len(body) > copiedBody {
+		_, writeErr = (&net.Buffers{c.out, body}).WriteTo(c.Conn)
+	} else {
 		c.out = append(c.out, body...)
-		c.pending = c.out
-	default:
-		c.out = append(c.out, body...)
-		_, c.writeErr = c.Write(c.out)
+		_, writeErr = c.Write(c.out)
 	}
+	// The response may have come all the same: servers refuse before they close.
 	a, err := c.receive(buffer)
-	if err != nil && c.writeErr != nil {
-		err = c.writeErr
+	if writeErr != nil {
+		a.reusable = false
+		if err != nil {
+			err = writeErr
+		}
 	}
-	a.reusable = a.reusable && c.writeErr == nil
 	return a, err
 }
 
@@ -176,39 +169,26 @@ func (c *conn) exchangeLarge(body, buffer []byte) (answer, error) {
 		written <- err
 	}()
 	a, err := c.receive(buffer)
-	// A server that has answered may read no more.
-	early := false
+	// A server that has answered may read no more. One that has read all is waited for:
+	// the writer has only to return.
+	linger := time.NewTimer(writeLinger)
+	defer linger.Stop()
+	if err != nil || !a.head.success() {
+		linger.Reset(0)
+	}
+	var writeErr error
 	select {
-	case c.writeErr = <-written:
-	default:
-		early = true
-		_ = c.SetWriteDeadline(time.Unix(1, 0))
-		c.writeErr = <-written
+	case writeErr = <-written:
+		if err != nil && writeErr != nil {
+			err = writeErr
+		}
+	case <-linger.C:
+		_ = c.SetWriteDeadline(time.Unix(1, 0)) // else it is closed
+		_ = <-written // what it says is of no account
+		a.reusable = false
 	}
-	if err != nil && c.writeErr != nil && !early {
-		err = c.writeErr
-	}
-	a.reusable = a.reusable && c.writeErr == nil && !early
+	a.reusable = a.reusable && writeErr == nil
 	return a, err
-}
-
-// read is the reader's source.
-func (c *conn) read(p []byte) (int, error) {
-	out := c.pending
-	if len(out) == 0 {
-		return c.Conn.Read(p)
-	}
-	c.pending = nil
-	sent, got, err := c.oneshot.exchange(out, p)
-	if got > 0 || err != nil && sent == len(out) {
-		return got, err
-	}
-	if err == nil {
-		_, err = c.Write(out[sent:])
-	}
-	// The response may have come all the same: servers refuse before they close.
-	c.writeErr = err
-	return c.Conn.Read(p)
 }
 
 func (c *conn) receive(buffer []byte) (answer, error) {
@@ -222,7 +202,7 @@ func (c *conn) receive(buffer []byte) (answer, error) {
 		a.body, done, err = c.reader.success(&h, buffer)
 	} else {
 		// What its body does is of no account: the status says enough.
-		a.body, done, _ = c.reader.body(&h, nil, maxFailedBody) //nolint:errcheck // see above
+		a.body, done, _ = c.reader.body(&h, nil, maxFailedBody)
 	}
 	a.reusable = done && !h.close && !c.reader.rest()
 	c.idleFor = h.idle

@@ -67,11 +67,11 @@ func handshakeError(err error) error {
 	var name x509.HostnameError
 	switch {
 	case errors.As(err, &record):
-		return fmt.Errorf("TLS: %w; expected a server that speaks TLS, perhaps the URL should begin with http:", err)
+		return fmt.Errorf("the TLS handshake: %w; expected a server that speaks TLS, or http in the URL", err)
 	case errors.As(err, &name):
-		return fmt.Errorf("TLS: %w; expected a certificate for %s, unless the endpoint says not to verify host names", err, name.Host)
+		return fmt.Errorf("the TLS handshake: %w; expected a certificate for %s, unless the endpoint says not to verify host names", err, name.Host)
 	}
-	return fmt.Errorf("TLS: %w", err)
+	return fmt.Errorf("the TLS handshake: %w", err)
 }
 
 // plain makes a connection without TLS.

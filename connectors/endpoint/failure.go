@@ -12,26 +12,26 @@ import (
 type Kind uint8
 
 const (
-	// Unsendable: no request can be made of this function's name. The server has
-	// no part in it.
+	// Unsendable is that no request can be made of this function's name. The server
+	// has no part in it.
 	Unsendable Kind = iota
-	// Connect: no connection was made: name, address, TLS, or time.
+	// Connect is that no connection was made, for its name, address, TLS, or time.
 	Connect
-	// Timeout: a connection was made or waited for, but no complete response came in time.
+	// Timeout is that no complete response came in time, or no connection became free.
 	Timeout
-	// IO: the connection broke before a response was complete.
+	// IO is that the connection broke before a response was complete.
 	IO
-	// Status: the response's status is not 2xx, nor 413.
+	// Status is a response whose status is not 2xx, nor 413.
 	Status
-	// RequestTooLarge: the response is 413; a smaller request may do.
+	// RequestTooLarge is a response 413: a smaller request may do.
 	RequestTooLarge
-	// ContentType: the response is 2xx, but not application/octet-stream.
+	// ContentType is a response 2xx that is not application/octet-stream.
 	ContentType
-	// ResponseTooLarge: the response has a larger body than Config.MaxPayloadBytes,
+	// ResponseTooLarge is a response with a larger body than Config.MaxPayloadBytes,
 	// compressed or not, or a larger head than Config.MaxHeaderBytes.
 	ResponseTooLarge
-	// Malformed: what came is not HTTP as it should be, not in its content encoding,
-	// or (see Endpoint.Unparsable) not a message of the protocol.
+	// Malformed is a response that is not HTTP as it should be, not in its content
+	// encoding, or (see Endpoint.Unparsable) not a message of the protocol.
 	Malformed
 )
 
@@ -49,7 +49,7 @@ func (k Kind) String() string {
 }
 
 // Failure is why an attempt did not bring a response.
-type Failure struct {
+type Failure struct { //nolint:errname // what it is, with and without an error in it
 	Kind Kind
 	// Retry says that the profile tries again, as long as its budget lasts.
 	Retry bool

@@ -167,10 +167,9 @@ func (o *okhttp) exchange(ctx context.Context, t *target, body *lentBody, buffer
 	defer o.release(g)
 	client := o.client
 	client.Transport = g.transport
-	resp, err := client.Do(q)
+	resp, err := client.Do(q) //nolint:bodyclose // below; an error has no body
 	if err != nil {
-		var e *url.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL, which may have a secret in it
 		}
 		return answer{}, err
@@ -188,7 +187,7 @@ func (o *okhttp) exchange(ctx context.Context, t *target, body *lentBody, buffer
 		a.body, _, err = b.success(h, buffer)
 		return a, err
 	}
-	a.body, _, _ = b.body(h, nil, maxFailedBody) //nolint:errcheck // the status says enough
+	a.body, _, _ = b.body(h, nil, maxFailedBody) // the status says enough
 	return a, nil
 }
 
@@ -273,3 +272,7 @@ func (o *okhttp) close() {
 		_ = c.Conn.Close() // of an older generation
 	}
 }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

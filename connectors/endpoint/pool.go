@@ -102,7 +102,7 @@ func (p *pool) get(ctx context.Context, t *target, deadline int64, fresh bool) (
 	turn := make(chan *conn, 1)
 	place := p.waiting.PushBack(turn)
 	p.mu.Unlock()
-	return p.wait(ctx, t, deadline, place)
+	return p.wait(ctx, t, deadline, turn, place)
 }
 
 // isGood reports whether an idle connection can be used.
@@ -111,12 +111,11 @@ func (p *pool) isGood(c *conn) bool {
 	if now >= c.expires {
 		return false
 	}
-	return now-c.idleSince < int64(idleCheck) || c.socket == nil || c.socket.isQuiet()
+	return now-c.idleSince < int64(idleCheck) || c.socket == nil || isQuiet(c.socket)
 }
 
 // wait waits for its turn: a connection, or nil to make one.
-func (p *pool) wait(ctx context.Context, t *target, deadline int64, place *list.Element) (*conn, error) {
-	turn := place.Value.(chan *conn) //nolint:errcheck,forcetypeassert,revive // nothing else is in the list
+func (p *pool) wait(ctx context.Context, t *target, deadline int64, turn chan *conn, place *list.Element) (*conn, error) {
 	timer := time.NewTimer(time.Duration(deadline - p.now()))
 	defer timer.Stop()
 	var err error
@@ -238,9 +237,8 @@ func (p *pool) put(c *conn) {
 		p.drop(c)
 		return
 	}
-	if first := p.waiting.Front(); first != nil {
-		p.waiting.Remove(first)
-		first.Value.(chan *conn) <- c //nolint:forcetypeassert,errcheck,revive // nothing else is in the list
+	if turn := p.next(); turn != nil {
+		turn <- c
 		p.mu.Unlock()
 		return
 	}
@@ -264,13 +262,22 @@ func (p *pool) drop(c *conn) {
 func (p *pool) give() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if first := p.waiting.Front(); first != nil {
-		p.waiting.Remove(first)
-		first.Value.(chan *conn) <- nil //nolint:forcetypeassert,errcheck,revive // nothing else is in the list
+	if turn := p.next(); turn != nil {
+		turn <- nil
 		return
 	}
 	p.dialing--
 	p.checkReleased()
+}
+
+// next takes whoever has waited longest from the queue; nil if nobody waits. It is
+// called with the lock.
+func (p *pool) next() chan *conn {
+	first := p.waiting.Front()
+	if first == nil {
+		return nil
+	}
+	return p.waiting.Remove(first).(chan *conn)
 }
 
 // checkReleased is called with the lock.
@@ -356,8 +363,8 @@ func (p *pool) close() {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	for e := p.waiting.Front(); e != nil; e = p.waiting.Front() {
-		close(p.waiting.Remove(e).(chan *conn)) //nolint:forcetypeassert,errcheck,revive // nothing else is in the list
+	for turn := p.next(); turn != nil; turn = p.next() {
+		close(turn)
 	}
 	for cancel := range p.cancels {
 		(*cancel)(ErrClosed)

@@ -41,7 +41,7 @@ type reader struct {
 	received bool // of this response, anything
 }
 
-// next begins a response. It fails if there are bytes that belong to none.
+// next begins a response, on a connection where nothing is left of the last one.
 func (r *reader) next() {
 	r.r, r.w, r.received = 0, 0, false
 	if len(r.buf) != firstBuffer {

@@ -39,8 +39,7 @@ func parseTarget(template string, function functions.TypeName) (*target, error) 
 	u, err := url.Parse(text)
 	if err != nil {
 		// url.Error repeats the whole URL, which may have a secret in it.
-		var e *url.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
 		}
 		return nil, fmt.Errorf("not a URL: %w", err)
@@ -77,7 +76,7 @@ func (t *target) parseTCP() error {
 		return fmt.Errorf("port %q: expected 1 to 65535", clip(port))
 	}
 	t.port = uint16(n)
-	t.ip, _ = netip.ParseAddr(t.host) //nolint:errcheck // a name, then
+	t.ip, _ = netip.ParseAddr(t.host) // else it is a name
 	t.address = net.JoinHostPort(t.host, port)
 	t.show = u.Scheme + "://" + u.Host + u.EscapedPath()
 	return nil

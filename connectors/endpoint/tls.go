@@ -156,7 +156,7 @@ func (t *TLS) password() ([]byte, error) {
 	}
 	b, err := readFile(t.ClientKeyPassword)
 	if err != nil {
-		return nil, fmt.Errorf("Could not read the key password from the file %s. Examples of the correct usage: 'classpath:file.txt' or '/path/to/pass', etc.: %w", //nolint:staticcheck,revive // StateFun's text
+		return nil, fmt.Errorf("Could not read the key password from the file %s. Examples of the correct usage: 'classpath:file.txt' or '/path/to/pass', etc.: %w", //nolint:staticcheck // StateFun's text
 			t.ClientKeyPassword, err)
 	}
 	b = bytes.TrimSuffix(b, []byte("\n"))
@@ -177,7 +177,7 @@ func readFile(location string) ([]byte, error) {
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("The requested resource does not exist. %w", err) //nolint:staticcheck,revive // StateFun's text
+		return nil, fmt.Errorf("The requested resource does not exist. %w", err) //nolint:staticcheck // StateFun's text
 	}
 	if err != nil {
 		return nil, err
