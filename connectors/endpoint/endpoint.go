@@ -98,7 +98,7 @@ func (e *Endpoint) Attempt(ctx context.Context, r Request) ([]byte, error) {
 // target returns where a function's requests go.
 func (e *Endpoint) target(function functions.TypeName) (*target, error) {
 	if t, ok := e.targets.Load(function); ok {
-		return t.(*target), nil //nolint:forcetypeassert,errcheck // nothing else is in it
+		return t.(*target), nil //nolint:forcetypeassert // nothing else is in it
 	}
 	t, err := parseTarget(e.cfg.URL, function)
 	if err != nil {
