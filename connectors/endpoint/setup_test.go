@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/statefun-go/statefun/functions"
 )
 
 var bothProfiles = []Profile{Async, OkHTTP}
@@ -230,3 +232,5 @@ func within(f func()) time.Duration {
 	f()
 	return time.Since(start)
 }
+
+func functionName(s string) functions.TypeName { return functions.TypeName(s) }

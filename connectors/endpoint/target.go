@@ -36,7 +36,7 @@ type target struct {
 // parseTarget puts the function's name into the template, as it is.
 func parseTarget(template string, function functions.TypeName) (*target, error) {
 	text := strings.ReplaceAll(template, placeholder, function.Name())
-	u, err := url.Parse(text)
+	u, err := url.Parse(escape(text))
 	if err != nil {
 		// url.Error repeats the whole URL, which may have a secret in it.
 		if e, ok := errors.AsType[*url.Error](err); ok {
@@ -57,7 +57,7 @@ func parseTarget(template string, function functions.TypeName) (*target, error) 
 		return nil, err
 	}
 	t.tls = u.Scheme == "https" // also of a Unix socket
-	u.Fragment, u.RawFragment, u.RawQuery = "", "", escapeQuery(u.RawQuery)
+	u.Fragment, u.RawFragment = "", ""
 	return t, nil
 }
 
@@ -125,17 +125,23 @@ func socketEnd(path string) int {
 	return -1
 }
 
-// escapeQuery escapes what would end the line that it is sent in.
-func escapeQuery(q string) string {
-	var b strings.Builder
-	for _, c := range []byte(q) {
-		if c <= ' ' || c >= 0x7f {
-			fmt.Fprintf(&b, "%%%02X", c)
+// escape escapes spaces and what is not ASCII in the path and the query, where they would
+// end or spoil the line that they are sent in. All else stays as it is.
+func escape(text string) string {
+	authority := strings.Index(text, "://") + len("://")
+	start := strings.IndexAny(text[authority:], "/?#")
+	if authority < len("://") || start < 0 {
+		return text
+	}
+	b := []byte(text[:authority+start])
+	for _, c := range []byte(text[authority+start:]) {
+		if c == ' ' || c >= 0x80 {
+			b = fmt.Appendf(b, "%%%02X", c)
 		} else {
-			b.WriteByte(c)
+			b = append(b, c)
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
 // hostHeader leaves out the port that the scheme has anyway.
