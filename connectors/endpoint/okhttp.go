@@ -73,19 +73,17 @@ func (o *okhttp) newGeneration() *generation {
 // acquire returns the current generation, for one request.
 func (o *okhttp) acquire() *generation {
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	old := o.current
+	if old == nil || !old.expires.IsZero() && !time.Now().Before(old.expires) {
+		o.current = o.newGeneration()
+	}
 	g := o.current
-	if g != nil && !g.expires.IsZero() && !time.Now().Before(g.expires) {
-		if g.users == 0 {
-			g.transport.CloseIdleConnections()
-		}
-		g = nil
-	}
-	if g == nil {
-		g = o.newGeneration()
-		o.current = g
-	}
 	g.users++
+	retired := old != nil && old != g && old.users == 0
+	o.mu.Unlock()
+	if retired {
+		old.transport.CloseIdleConnections() // which takes the lock
+	}
 	return g
 }
 
