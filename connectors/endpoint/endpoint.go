@@ -44,7 +44,7 @@ func Open(cfg Config) (*Endpoint, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if _, err := parseTarget(cfg.URL, "namespace/name"); err != nil {
+	if err := checkTemplate(cfg.URL); err != nil {
 		return nil, wrong("URL", "%w", err)
 	}
 	e := &Endpoint{cfg: cfg, headers: newHeaders(cfg.Headers), pools: make(map[poolKey]*pool)}

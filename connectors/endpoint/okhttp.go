@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -127,32 +128,64 @@ func (o *okhttp) attempt(ctx context.Context, t *target, r *Request) ([]byte, er
 	defer leave()
 	timed, stop := context.WithTimeoutCause(cancelable, o.cfg.Call, errTimeout)
 	defer stop()
-	var reused bool
-	var traced sync.Mutex
-	watch := newWatchdog(o.cfg.Read, func() { cancel(errReadTimeout) })
-	defer watch.stop()
-	timed = httptrace.WithClientTrace(timed, &httptrace.ClientTrace{
+	body := &lentBody{bytes: r.Body}
+	defer body.takeBack()
+	for range maxStale {
+		watch := newWatchdog(o.cfg.Read, func() { cancel(errReadTimeout) })
+		var trace connTrace
+		a, err := o.exchange(trace.in(timed, watch), t, body, r.Buffer, watch)
+		watch.stop()
+		switch reused, received := trace.seen(); {
+		case err == nil && a.head.success():
+			return a.body, nil
+		case a.head.status != 0 && !a.head.success():
+			return nil, o.e.refused(t, &a, reused)
+		case timed.Err() != nil:
+			return nil, o.e.failed(ctx, t, context.Cause(timed), a.head.status != 0, reused)
+		case !reused || received || isNoConnection(err) || errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, o.e.failed(ctx, t, err, a.head.status != 0, reused)
+		}
+	}
+	return nil, o.e.failed(ctx, t, errStale, false, true)
+}
+
+func isNoConnection(err error) bool {
+	_, is := errors.AsType[connectError](err)
+	return is
+}
+
+// maxStale is how many kept-alive connections may turn out to be dead, one after the
+// other; net/http has tried more by then.
+const maxStale = 4
+
+var errStale = errors.New("several kept-alive connections were dead")
+
+// connTrace is what happens to a request's connection.
+type connTrace struct {
+	mu               sync.Mutex
+	reused, received bool
+}
+
+func (c *connTrace) in(ctx context.Context, watch *watchdog) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
-			traced.Lock()
-			reused = i.Reused
-			traced.Unlock()
+			c.mu.Lock()
+			c.reused = i.Reused
+			c.mu.Unlock()
+		},
+		GotFirstResponseByte: func() {
+			c.mu.Lock()
+			c.received = true
+			c.mu.Unlock()
 		},
 		WroteRequest: func(httptrace.WroteRequestInfo) { watch.start() },
 	})
-	body := &lentBody{bytes: r.Body}
-	defer body.takeBack()
-	a, err := o.exchange(timed, t, body, r.Buffer, watch)
-	traced.Lock()
-	defer traced.Unlock()
-	switch {
-	case err == nil && a.head.success():
-		return a.body, nil
-	case a.head.status != 0 && !a.head.success():
-		return nil, o.e.refused(t, &a, reused)
-	case timed.Err() != nil:
-		err = context.Cause(timed)
-	}
-	return nil, o.e.failed(ctx, t, err, a.head.status != 0, reused)
+}
+
+func (c *connTrace) seen() (reused, received bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reused, c.received
 }
 
 // exchange sends a request and reads its response.

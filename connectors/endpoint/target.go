@@ -33,6 +33,15 @@ type target struct {
 	pool   *pool  // Async
 }
 
+// checkTemplate parses a template, with some name in it.
+func checkTemplate(template string) error {
+	if left := strings.ReplaceAll(template, placeholder, ""); strings.ContainsAny(left, "{}") {
+		return fmt.Errorf("braces that are not of %s, the only placeholder", placeholder)
+	}
+	_, err := parseTarget(template, "namespace/name")
+	return err
+}
+
 // parseTarget puts the function's name into the template, as it is.
 func parseTarget(template string, function functions.TypeName) (*target, error) {
 	text := strings.ReplaceAll(template, placeholder, function.Name())
@@ -66,9 +75,6 @@ func (t *target) parseTCP() error {
 	t.host = u.Hostname()
 	if t.host == "" {
 		return fmt.Errorf("expected %s://HOST[:PORT]/PATH, found no host", u.Scheme)
-	}
-	if strings.ContainsAny(t.host, "{} ") {
-		return fmt.Errorf("%q is not the name of a host; the only placeholder is %s", clip(t.host), placeholder)
 	}
 	port := cmp.Or(u.Port(), defaultPort(u.Scheme))
 	n, err := strconv.ParseUint(port, 10, 16)
@@ -128,13 +134,14 @@ func socketEnd(path string) int {
 // escape escapes spaces and what is not ASCII in the path and the query, where they would
 // end or spoil the line that they are sent in. All else stays as it is.
 func escape(text string) string {
-	authority := strings.Index(text, "://") + len("://")
-	start := strings.IndexAny(text[authority:], "/?#")
-	if authority < len("://") || start < 0 {
+	scheme, rest, ok := strings.Cut(text, "://")
+	start := strings.IndexAny(rest, "/?#")
+	if !ok || start < 0 {
 		return text
 	}
-	b := []byte(text[:authority+start])
-	for _, c := range []byte(text[authority+start:]) {
+	start += len(scheme) + len("://")
+	b := []byte(text[:start])
+	for _, c := range []byte(text[start:]) {
 		if c == ' ' || c >= 0x80 {
 			b = fmt.Appendf(b, "%%%02X", c)
 		} else {
