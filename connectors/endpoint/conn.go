@@ -184,7 +184,7 @@ func (c *conn) exchangeLarge(body, buffer []byte) (answer, error) {
 		}
 	case <-linger.C:
 		_ = c.SetWriteDeadline(time.Unix(1, 0)) // else it is closed
-		_ = <-written                           // what it says is of no account
+		<-written                               //nolint:errcheck // what it says is of no account
 		a.reusable = false
 	}
 	a.reusable = a.reusable && writeErr == nil

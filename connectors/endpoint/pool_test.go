@@ -136,7 +136,8 @@ func TestIdleConnectionsEnd(t *testing.T) {
 		cfg := Config{URL: "http://10.0.0.1/"}
 		p.use(&cfg)
 		e := open(t, cfg)
-		var all sync.WaitGroup
+		var all, both sync.WaitGroup
+		both.Add(2)
 		for range 2 {
 			all.Go(func() {
 				c, err := p.Accept()
@@ -146,6 +147,8 @@ func TestIdleConnectionsEnd(t *testing.T) {
 				defer c.Close()
 				b := make([]byte, 1000)
 				_, _ = c.Read(b)
+				both.Done()
+				both.Wait()
 				_, _ = io.WriteString(c, okHeader+"Content-Length: 0\r\n\r\n")
 				_, _ = io.Copy(io.Discard, c)
 				ended <- time.Since(start)

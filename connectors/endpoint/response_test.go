@@ -175,12 +175,11 @@ func TestLargeBodies(t *testing.T) {
 	var chunks bytes.Buffer
 	chunks.WriteString("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
 	for i := range want {
-		if i < 1<<10 {
-			fmt.Fprintf(&chunks, "1\r\n%c\r\n", want[i])
-		} else {
+		if i == 1<<10 {
 			fmt.Fprintf(&chunks, "%x\r\n%s\r\n", len(want)-i, want[i:])
 			break
 		}
+		fmt.Fprintf(&chunks, "1\r\n%c\r\n", want[i])
 	}
 	chunks.WriteString("0\r\n\r\n")
 	for _, text := range []string{

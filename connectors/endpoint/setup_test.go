@@ -62,14 +62,14 @@ func mustCall(t *testing.T, e *Endpoint, body, want string) {
 }
 
 // mustFail expects a failure with a text.
-func mustFail(t *testing.T, e *Endpoint, kind Kind, text string) *Failure {
+func mustFail(t *testing.T, e *Endpoint, kind Kind, text string) Failure {
 	t.Helper()
 	got, err := call(t, e, "request")
 	f, ok := errors.AsType[*Failure](err)
 	if !ok || f.Kind != kind || !strings.Contains(f.Error(), text) {
 		t.Fatalf("got %q, %v; want %v, %q", clip(got), err, kind, text)
 	}
-	return f
+	return *f
 }
 
 // rawServer talks to each connection with a function, which gets the connection and

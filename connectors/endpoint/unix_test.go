@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -13,12 +12,7 @@ import (
 // COMPAT 50: HTTP over Unix sockets, one of them for each function.
 func TestUnixSockets(t *testing.T) {
 	t.Parallel()
-	// A socket's path has about 100 bytes at most: t.TempDir may have more.
-	dir, err := os.MkdirTemp("", "statefun")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := t.TempDir()
 	ca := newAuthority(t)
 	cert := ca.sign(t, newKey(t), forLoopback)
 	for _, name := range []string{"fn", "other", "tls"} {
