@@ -140,7 +140,11 @@ func (e *Endpoint) pool(t *target) (*pool, error) {
 // attempt is Attempt in the Async profile.
 func (e *Endpoint) attempt(ctx context.Context, t *target, r *Request) ([]byte, error) {
 	p := t.pool
-	deadline := p.now() + int64(e.cfg.Call-max(0, r.Spent))
+	left := e.cfg.Call - max(0, r.Spent)
+	if left < minBudget {
+		return nil, e.failed(ctx, t, errTimeout, false, false)
+	}
+	deadline := p.now() + int64(left)
 	for fresh := false; ; fresh = true {
 		c, err := p.get(ctx, t, deadline, fresh)
 		if err != nil {

@@ -79,11 +79,12 @@ func TestHTTP2(t *testing.T) {
 	if conns.Load() != 1 {
 		t.Errorf("%d connections", conns.Load())
 	}
+	async := open(t, Config{URL: s.URL, TLS: trust})
 	for range 5 {
+		mustCall(t, async, "r", "HTTP/1.1")
 		s.CloseClientConnections()
 		mustCall(t, e, "r", "HTTP/2.0")
 	}
-	mustCall(t, open(t, Config{URL: s.URL, TLS: trust}), "r", "HTTP/1.1")
 }
 
 // An attempt that ends does not take others with it, and its time-outs are its own.

@@ -98,6 +98,23 @@ func TestWaitingForAConnection(t *testing.T) {
 	})
 }
 
+// What has spent its budget is not sent.
+func TestSpentBudget(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int64
+	e := open(t, Config{URL: serve(t, func(w http.ResponseWriter, _ *http.Request) { seen.Add(1); octets(w, "x") }), Call: time.Minute})
+	mustCall(t, e, "r", "x")
+	for _, spent := range []time.Duration{time.Minute - minBudget + 1, time.Minute, time.Hour} {
+		_, err := e.Attempt(t.Context(), Request{Function: "ns/fn", Spent: spent})
+		if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != Timeout {
+			t.Errorf("spent %v: got %v", spent, err)
+		}
+	}
+	if seen.Load() != 1 {
+		t.Errorf("%d requests", seen.Load())
+	}
+}
+
 // COMPAT 44: kept-alive connections are used again until they are pool_ttl old, and 1
 // to 3 s more; idle ones are closed then, too.
 func TestPoolTTL(t *testing.T) {
