@@ -9,6 +9,8 @@
 //     limit of storing them by way of one.
 //   - [BareHTTP] makes requests to a net/http server that does nothing, with a client
 //     that does as little: the limit of taking messages by HTTP.
+//   - [RemoteCalls] sends prepared requests to a function server, with a client that
+//     does as little: the limit of calling remote functions.
 //   - [FsyncLatency] appends to a file and syncs it: the limit of the disk, and
 //     so the least that anything durable takes.
 //   - [FileSystem] and [Machine] say what the figures were measured on.

@@ -62,16 +62,21 @@ func HTTPSends(ctx context.Context, address string, cfg HTTPConfig) (HTTPResult,
 	if err := cfg.validate(); err != nil {
 		return HTTPResult{}, err
 	}
-	senders := make([]*sender, cfg.Connections)
+	return sendAll(ctx, address, cfg.Connections, cfg.requests(address), (*sender).receiveAccepted, cfg.Warmup, cfg.Duration)
+}
+
+// sendAll connects, and makes requests drawn at random of those given; receive waits for
+// the answer of one.
+func sendAll(ctx context.Context, address string, connections int, requests [][]byte, receive func(*sender) error, warmup, duration time.Duration) (HTTPResult, error) {
+	senders := make([]*sender, connections)
 	defer closeSenders(senders)
-	requests := cfg.requests(address)
 	for i := range senders {
 		var dialer net.Dialer
 		conn, err := dialer.DialContext(ctx, "tcp", address)
 		if err != nil {
 			return HTTPResult{}, fmt.Errorf("benchmarks: http: %w", err)
 		}
-		senders[i] = &sender{conn: conn, requests: requests, random: rand.New(rand.NewPCG(1, uint64(i)))} //nolint:gosec // not negative
+		senders[i] = &sender{conn: conn, requests: requests, random: rand.New(rand.NewPCG(1, uint64(i))), receive: receive} //nolint:gosec // not negative
 	}
 	stop := context.AfterFunc(ctx, func() {
 		for _, s := range senders {
@@ -79,7 +84,7 @@ func HTTPSends(ctx context.Context, address string, cfg HTTPConfig) (HTTPResult,
 		}
 	})
 	defer stop()
-	return runSenders(ctx, senders, cfg)
+	return runSenders(ctx, senders, warmup, duration)
 }
 
 func closeSenders(senders []*sender) {
@@ -91,12 +96,12 @@ func closeSenders(senders []*sender) {
 }
 
 // runSenders runs all senders to their end and puts together what they measured.
-func runSenders(ctx context.Context, senders []*sender, cfg HTTPConfig) (HTTPResult, error) {
-	begin := time.Now().Add(cfg.Warmup)
+func runSenders(ctx context.Context, senders []*sender, warmup, duration time.Duration) (HTTPResult, error) {
+	begin := time.Now().Add(warmup)
 	errs := make([]error, len(senders))
 	var all sync.WaitGroup
 	for i, s := range senders {
-		all.Go(func() { errs[i] = s.run(begin, cfg.Duration) })
+		all.Go(func() { errs[i] = s.run(begin, duration) })
 	}
 	all.Wait()
 	r := HTTPResult{Connections: len(senders)}
@@ -120,6 +125,7 @@ type sender struct {
 	conn     net.Conn
 	requests [][]byte
 	random   *rand.Rand
+	receive  func(*sender) error
 	answer   [4 << 10]byte
 	all      int64
 	took     []time.Duration // of those that count
@@ -158,6 +164,11 @@ func (s *sender) send() error {
 	if _, err := s.conn.Write(s.requests[s.random.IntN(len(s.requests))]); err != nil {
 		return err
 	}
+	return s.receive(s)
+}
+
+// receiveAccepted waits for an answer 202 without a body.
+func (s *sender) receiveAccepted() error {
 	for n := 0; ; {
 		more, err := s.conn.Read(s.answer[n:])
 		n += more
