@@ -10,6 +10,7 @@ import (
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/collector"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/processors"
 	"github.com/statefun-go/statefun/functions"
 )
@@ -51,6 +52,7 @@ func (a *App) startCommand(ctx context.Context, logger *slog.Logger) (commands.N
 	if err != nil {
 		return nil, err
 	}
+	collector.Follow(n.liveGrains)
 	return commandNode{n}, nil
 }
 
@@ -64,6 +66,8 @@ func (n commandNode) Drain(ctx context.Context) error {
 	defer cancel()
 	return n.Stop(ctx)
 }
+
+func (n *Node) liveGrains() int64 { return n.engine.Metrics().LiveGrains }
 
 // startBench starts a node as everybody's, in a directory that is not kept.
 func startBench(ctx context.Context, c bench.NodeConfig, fs ...functions.Function) (bench.Node, error) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/statefun-go/statefun/benchmarks"
@@ -54,7 +53,6 @@ func (s *suite) bare(ctx context.Context, cfg GrainsConfig) (r benchmarks.Actors
 		})
 		return err
 	})
-	runtime.GC() // so that nobody pays for the garbage of the phase before
 	return r, err
 }
 

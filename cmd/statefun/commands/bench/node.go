@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/cmd/statefun/commands/collector"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/processors"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence/environment"
@@ -79,5 +80,6 @@ func runNode(ctx context.Context, start StartNode, c NodeConfig, f func(Node) er
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
+	defer collector.Follow(func() int64 { return node.Engine().Metrics().LiveGrains })()
 	return f(node)
 }

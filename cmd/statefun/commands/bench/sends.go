@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -111,7 +110,6 @@ func (s *suite) compareSends(ctx context.Context, cfg *sendsConfig, connections 
 	runBare := func(i int) error {
 		return s.step(fmt.Sprintf("bare HTTP, %d connections", connections), cfg.warmup+cfg.duration/2, func() (err error) {
 			bare[i], err = benchmarks.BareHTTP(ctx, half)
-			runtime.GC() // so that nobody pays for the garbage of the phase before
 			return err
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/statefun-go/statefun/benchmarks"
@@ -53,6 +54,7 @@ func newSuite(ctx context.Context, start StartNode, dir string, p *console.Progr
 func (s *suite) step(name string, expected time.Duration, f func() error) error {
 	done := s.progress.Step(name, expected)
 	defer done()
+	debug.FreeOSMemory() // nobody pays for what the phase before has left
 	if err := f(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

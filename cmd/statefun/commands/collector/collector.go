@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
+	"sync"
 )
 
 // percent lets the heap grow to five times what lives in it before the garbage
@@ -16,14 +18,18 @@ import (
 // second, for memory that nobody lacks.
 const percent = 400
 
-// As the heap nears resident, collections become more frequent instead, until
-// they would take too much time: then it may grow beyond. Who has so many live
-// grains that they are large alone has memory for more.
+// As the memory nears what it may take, collections become more frequent instead,
+// until they would take too much time: then it may grow beyond. It may take resident
+// and more than twice what live grains take; a program that has more alive, of its
+// own, gets a quarter more than that.
 const (
 	resident = 400 << 20
-	slack    = 220 << 20
-	large    = 350 << 20
+	perGrain = 2816
 )
+
+// recent is of how many collections the one counts that left least alive: what was
+// allocated while a collection ran counts as alive in it.
+const recent = 8
 
 // Tune sets up the collector, unless whoever started the process has done so
 // with GOGC or GOMEMLIMIT.
@@ -54,16 +60,46 @@ func Starting() (started func()) {
 	}
 }
 
-// limit follows what lives on the heap with the memory limit.
-func limit() {
-	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(s)
-	debug.SetMemoryLimit(limitFor(s[0].Value.Uint64()))
+// follower sets the memory limit after each collection.
+type follower struct {
+	mu     sync.Mutex
+	grains func() int64 // nil: there is no node
+	live   [recent]uint64
+	cycles int
 }
 
-func limitFor(live uint64) int64 {
-	l := int64(live)
-	return max(resident, 2*l-slack+2*max(0, l-large))
+var process follower // the collector is the process's, too
+
+// Follow tells the number of live grains from now on, until undo is called.
+func Follow(grains func() int64) (undo func()) {
+	process.follow(grains)
+	return func() { process.follow(nil) }
+}
+
+func (f *follower) follow(grains func() int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.grains = grains
+}
+
+func limit() { debug.SetMemoryLimit(process.limit()) }
+
+func (f *follower) limit() int64 {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.live[f.cycles%recent] = s[0].Value.Uint64()
+	f.cycles++
+	grains := int64(0)
+	if f.grains != nil {
+		grains = f.grains()
+	}
+	return limitFor(slices.Min(f.live[:min(f.cycles, recent)]), grains)
+}
+
+func limitFor(live uint64, grains int64) int64 {
+	return max(resident+perGrain*grains, int64(live)/4*5)
 }
 
 // cycle dies with every collection.

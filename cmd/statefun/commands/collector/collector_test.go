@@ -8,9 +8,35 @@ import (
 )
 
 func TestLimitFollowsWhatLives(t *testing.T) {
-	for live, want := range map[uint64]int64{0: resident, 100 << 20: resident, 280 << 20: resident, 1 << 30: 4<<30 - slack - 2*large} {
-		if got := limitFor(live); got != want {
-			t.Errorf("limit for %d bytes: %d, want %d", live, got, want)
+	for _, test := range []struct {
+		live   uint64
+		grains int64
+		want   int64
+	}{
+		{0, 0, resident},
+		{300 << 20, 0, resident},
+		{300 << 20, 100_000, resident + 100_000*perGrain},
+		{4 << 30, 0, 5 << 30},
+	} {
+		if got := limitFor(test.live, test.grains); got != test.want {
+			t.Errorf("limit for %d bytes and %d grains: %d, want %d", test.live, test.grains, got, test.want)
+		}
+	}
+}
+
+func TestFollow(t *testing.T) {
+	var f follower
+	if got := f.limit(); got != resident {
+		t.Errorf("limit without grains: %d, want %d", got, resident)
+	}
+	f.follow(func() int64 { return 1000 })
+	if got, want := f.limit(), int64(resident+1000*perGrain); got != want {
+		t.Errorf("limit with grains: %d, want %d", got, want)
+	}
+	for range recent - 1 { // the lowest of the last ones counts
+		f.live = [recent]uint64{8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30}
+		if got, want := f.limit(), int64(resident+1000*perGrain); got != want {
+			t.Errorf("limit: %d, want %d", got, want)
 		}
 	}
 }
