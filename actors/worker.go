@@ -90,6 +90,9 @@ func (w *worker) step() bool {
 		w.next, w.warmed = 0, 0
 	}
 	for len(w.events) > 0 {
+		if !w.flushMuch() {
+			return false
+		}
 		ev := w.events[0]
 		w.events[0] = nil
 		w.events = w.events[1:]
@@ -109,10 +112,8 @@ func (w *worker) step() bool {
 		if w.receive(d); w.owner.Load() != owner {
 			return false
 		}
-		if len(w.staged) >= stagedTransactions || w.bytes >= stagedBytes {
-			if !w.flush() {
-				return false
-			}
+		if !w.flushMuch() {
+			return false
 		}
 	}
 	w.wantsSync.Store(false)
@@ -144,6 +145,11 @@ func (w *worker) flush() bool {
 	}
 	w.recent.prune(w.engine.journal.Durable())
 	return true
+}
+
+// flushMuch is flush if much is staged.
+func (w *worker) flushMuch() bool {
+	return len(w.staged) < stagedTransactions && w.bytes < stagedBytes || w.flush()
 }
 
 func (w *worker) refused(err error) bool {
@@ -210,7 +216,7 @@ func (w *worker) pump(g *grain) {
 		if w.owner.Load() != owner || g.status != statusReady {
 			return
 		}
-		if len(w.staged) >= stagedTransactions && !w.flush() {
+		if !w.flushMuch() {
 			// The batch is full: go on with this grain in the next step.
 			w.post(func(w *worker) { w.pump(g) })
 			return
