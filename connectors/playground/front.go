@@ -81,7 +81,7 @@ func (f *front) start(ctx context.Context, serve func(http.ResponseWriter, *http
 func (f *front) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := httpserver.AnswerTo(r, err)
 	if p.Status == http.StatusInternalServerError {
-		f.opts.Logger.Warn(f.name+" failed", "method", r.Method, "error", err)
+		f.opts.Logger.Warn("a request failed", "server", f.name, "method", r.Method, "error", err)
 	}
 	p.Write(w)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Problem is an error that is an answer.
-type Problem struct {
+type Problem struct { //nolint:errname // it is an answer first
 	Status int
 	// Text is what the client is told: what was expected and what was found.
 	Text          string
