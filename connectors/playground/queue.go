@@ -68,9 +68,11 @@ func (e *Egress) poll(w http.ResponseWriter, r *http.Request, q *queue) error {
 	return nil
 }
 
-// write returns nil once the whole answer is on its way to a client that is still
-// there.
+// write returns nil once the whole answer is on its way.
 func (e *Egress) write(w http.ResponseWriter, r *http.Request, contentType string, body []byte) error {
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
 	control := http.NewResponseController(w)
 	// The request may have waited for its turn.
 	if err := control.SetWriteDeadline(time.Now().Add(e.opts.WriteTimeout)); err != nil {
@@ -83,10 +85,8 @@ func (e *Egress) write(w http.ResponseWriter, r *http.Request, contentType strin
 	if _, err := w.Write(body); err != nil {
 		return err
 	}
-	if err := control.Flush(); err != nil {
-		return err
-	}
-	return r.Context().Err()
+	// Whoever goes away from here on has perhaps got it: curl does so at once.
+	return control.Flush()
 }
 
 func showPayload(r persistence.EgressRecord) (contentType string, body []byte, err error) {
