@@ -26,6 +26,9 @@ type Options struct {
 	Functions   []*functions.Function
 	// Egresses are where functions may send to, besides functions.
 	Egresses map[functions.TypeName]Sink
+	// Pulled are egresses, too, that no sink gets the records of: they wait in the
+	// journal until somebody takes them, see Engine.NextRecord.
+	Pulled map[functions.TypeName]QueueOf
 	// Journal's Environment, Workers and call-backs are the engine's to set.
 	Journal persistence.Options
 	Logger  *slog.Logger
@@ -193,14 +196,29 @@ func (e *Engine) register() error {
 		e.functions[f.Type] = newFunction(f, &e.opts)
 	}
 	for id := range e.opts.Egresses {
-		if _, err := functions.ParseTypeName(string(id)); err != nil {
-			return fmt.Errorf("actors: egress: %w", err)
+		if err := e.registerEgress(id); err != nil {
+			return err
 		}
-		e.egresses[id] = true
+	}
+	for id := range e.opts.Pulled {
+		if err := e.registerEgress(id); err != nil {
+			return err
+		}
 	}
 	once := newOnce(&e.opts)
 	e.functions[once.Type] = once
 	e.missing = newMissing(&e.opts)
+	return nil
+}
+
+func (e *Engine) registerEgress(id functions.TypeName) error {
+	if _, err := functions.ParseTypeName(string(id)); err != nil {
+		return fmt.Errorf("actors: egress: %w", err)
+	}
+	if e.egresses[id] {
+		return fmt.Errorf("actors: egress %s has a sink and is pulled", id)
+	}
+	e.egresses[id] = true
 	return nil
 }
 

@@ -306,6 +306,7 @@ func (w *worker) stage(inv *invocation) {
 	tx.Rows, fx.rows = fx.rows, tx.Rows
 	tx.Clears, fx.clears = fx.clears, tx.Clears
 	tx.Egress, fx.egress = fx.egress, tx.Egress
+	w.engine.sortPulled(tx.Egress)
 	w.applyWrites(inv, tx)
 	if g.marked {
 		tx.Rows = append(tx.Rows, persistence.Row{Key: g.attemptKey(), Delete: true})

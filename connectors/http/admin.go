@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/connectors/jsonview"
 )
 
@@ -42,7 +43,7 @@ func (m methods) serve(w http.ResponseWriter, r *http.Request) error {
 		allowed = append(allowed, method)
 	}
 	slices.Sort(allowed)
-	return notAllowed(r, strings.Join(allowed, ", "))
+	return httpserver.NotAllowed(r, strings.Join(allowed, ", "))
 }
 
 // serve handles a path below adminPrefix.
@@ -65,13 +66,13 @@ func (a *admin) route(segments []string) (methods, error) {
 	case len(segments) >= 2 && segments[0] == "quarantine":
 		return a.routeMessage(segments[1], segments[2:])
 	}
-	return nil, refuse(http.StatusNotFound, "no such path: %s has status, quarantine and purge", adminPrefix)
+	return nil, httpserver.Refuse(http.StatusNotFound, "no such path: %s has status, quarantine and purge", adminPrefix)
 }
 
 func (a *admin) routeMessage(sequence string, rest []string) (methods, error) {
 	n, err := strconv.ParseUint(sequence, 10, 64)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "sequence %q, expected a number", clip(sequence))
+		return nil, httpserver.Refuse(http.StatusBadRequest, "sequence %q, expected a number", httpserver.Clip(sequence))
 	}
 	switch {
 	case len(rest) == 0:
@@ -79,18 +80,18 @@ func (a *admin) routeMessage(sequence string, rest []string) (methods, error) {
 	case len(rest) == 1 && rest[0] == "retry":
 		return methods{http.MethodPost: a.of(n, a.retry)}, nil
 	}
-	return nil, refuse(http.StatusNotFound, "no such path: a quarantined message has only retry below it")
+	return nil, httpserver.Refuse(http.StatusNotFound, "no such path: a quarantined message has only retry below it")
 }
 
 // parameters reads the query, which may have these.
 func parameters(r *http.Request, names ...string) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "malformed query: %v", err)
+		return nil, httpserver.Refuse(http.StatusBadRequest, "malformed query: %v", err)
 	}
 	for name, all := range values {
 		if !slices.Contains(names, name) || len(all) > 1 {
-			return nil, refuse(http.StatusBadRequest, "parameter %q, expected %s", clip(name), expected(names))
+			return nil, httpserver.Refuse(http.StatusBadRequest, "parameter %q, expected %s", httpserver.Clip(name), expected(names))
 		}
 	}
 	return values, nil
@@ -117,8 +118,8 @@ func writeJSON(w http.ResponseWriter, limit time.Duration, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	w.Header()["Content-Type"] = contentTypeJSON
-	w.Header()["X-Content-Type-Options"] = noSniff
+	w.Header()["Content-Type"] = httpserver.ContentTypeJSON
+	w.Header()["X-Content-Type-Options"] = httpserver.NoSniff
 	if _, err := newSlowWriter(w, limit).Write(b.Bytes()); err != nil {
 		return errSent
 	}

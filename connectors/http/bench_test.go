@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"testing"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/environment"
@@ -53,7 +55,7 @@ func benchHandler(b *testing.B, n Node) http.Handler {
 	if err := o.validate(); err != nil {
 		b.Fatal(err)
 	}
-	g, err := newGuard(&o.Access)
+	g, err := httpserver.NewGuard(&o.Access)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -64,12 +66,10 @@ func benchHandler(b *testing.B, n Node) http.Handler {
 func benchSend(b *testing.B, connections int, h http.Handler) {
 	b.Helper()
 	b.ReportAllocs()
-	s := (&Server{opts: Options{Address: "127.0.0.1:0"}})
-	if err := s.opts.validate(); err != nil {
-		b.Fatal(err)
-	}
-	server := s.httpServer(h)
-	l, err := net.Listen("tcp", s.opts.Address)
+	var limits Limits
+	limits.SetDefaults()
+	server := limits.HTTPServer(h, slog.New(slog.DiscardHandler))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}

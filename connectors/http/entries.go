@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/connectors/jsonview"
 	"github.com/statefun-go/statefun/functions"
 )
@@ -46,7 +47,7 @@ func (e *entries) next(entry actors.StateEntry) bool {
 
 func (e *entries) begin(b []byte) []byte {
 	e.begun = true
-	e.header["Content-Type"] = contentTypeJSON
+	e.header["Content-Type"] = httpserver.ContentTypeJSON
 	return append(b, e.brackets()[0])
 }
 

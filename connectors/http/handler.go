@@ -4,11 +4,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 )
 
 // handler answers requests: it finds out what a path means.
 type handler struct {
-	guard     *guard
+	guard     *httpserver.Guard
 	sender    sender
 	viewer    viewer
 	admin     admin
@@ -20,12 +22,12 @@ type handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := escapedPath(r)
+	path := httpserver.EscapedPath(r)
 	if path == "/healthz" || path == "/readyz" {
 		h.serveHealth(w, r, path)
 		return
 	}
-	err := h.guard.check(r)
+	err := h.guard.Check(r)
 	status := http.StatusOK
 	if err == nil {
 		status, err = h.serve(w, r, path)
@@ -55,20 +57,20 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, path string) (in
 		return http.StatusOK, h.serveView(w, r, typ, rest)
 	}
 	if _, _, ok := cutView(rest); ok {
-		return 0, notAllowed(r, "GET, POST, PUT")
+		return 0, httpserver.NotAllowed(r, "GET, POST, PUT")
 	}
-	return 0, notAllowed(r, "POST, PUT")
+	return 0, httpserver.NotAllowed(r, "POST, PUT")
 }
 
 func (h *handler) serveView(w http.ResponseWriter, r *http.Request, typ, rest string) error {
 	id, name, ok := cutView(rest)
 	if !ok {
-		p := notAllowed(r, "POST, PUT")
-		p.text += "; GET shows " + addressForm + "/state and …/state/<name>"
+		p := httpserver.NotAllowed(r, "POST, PUT")
+		p.Text += "; GET shows " + addressForm + "/state and …/state/<name>"
 		return p
 	}
 	if r.URL.RawQuery != "" {
-		return refuse(http.StatusBadRequest, "parameters %q, expected none", clip(r.URL.RawQuery))
+		return httpserver.Refuse(http.StatusBadRequest, "parameters %q, expected none", httpserver.Clip(r.URL.RawQuery))
 	}
 	return h.viewer.serve(w, r, typ, id, name)
 }
@@ -78,12 +80,12 @@ func noSuchPath(r *http.Request) error {
 	if r.Method == http.MethodPut || r.Method == http.MethodPost {
 		status = http.StatusBadRequest
 	}
-	return refuse(status, "path %q, expected %s, or one of /healthz, /readyz, /metrics and %s…", clip(r.URL.Path), addressForm, adminPrefix)
+	return httpserver.Refuse(status, "path %q, expected %s, or one of /healthz, /readyz, /metrics and %s…", httpserver.Clip(r.URL.Path), addressForm, adminPrefix)
 }
 
 func (h *handler) serveMetrics(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return notAllowed(r, "GET")
+		return httpserver.NotAllowed(r, "GET")
 	}
 	h.metrics.ServeHTTP(w, r)
 	return nil
@@ -94,10 +96,10 @@ func (h *handler) serveHealth(w http.ResponseWriter, r *http.Request, path strin
 	err := error(nil)
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		err = notAllowed(r, "GET")
+		err = httpserver.NotAllowed(r, "GET")
 	case path == "/readyz" && h.ready != nil:
 		if reason := h.ready(); reason != nil {
-			err = refuse(http.StatusServiceUnavailable, "not ready: %v", reason)
+			err = httpserver.Refuse(http.StatusServiceUnavailable, "not ready: %v", reason)
 		}
 	}
 	if err != nil {
@@ -105,6 +107,16 @@ func (h *handler) serveHealth(w http.ResponseWriter, r *http.Request, path strin
 		return
 	}
 	h.responses.count(http.StatusOK)
-	w.Header()["Content-Type"] = contentTypeJSON
+	w.Header()["Content-Type"] = httpserver.ContentTypeJSON
 	_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
+}
+
+// fail answers with an error.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := httpserver.AnswerTo(r, err)
+	if p.Status == http.StatusInternalServerError {
+		h.logger.Debug("request failed", "method", r.Method, "error", err)
+	}
+	h.responses.count(p.Status)
+	p.Write(w)
 }

@@ -2,14 +2,11 @@ package http
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/functions"
 )
-
-// Paths are read by hand, as they were sent: a multiplexer would decode and clean
-// them first, and could no longer tell an encoded slash from a real one.
 
 // reserved is the namespace whose paths are the node's own.
 const reserved = "io.statefun"
@@ -18,15 +15,6 @@ const reserved = "io.statefun"
 const adminPrefix = "/" + reserved + "/"
 
 const addressForm = "/<namespace>/<type>/<id>"
-
-// escapedPath returns the path of a request as it was sent.
-func escapedPath(r *http.Request) string {
-	if path := r.RequestURI; strings.HasPrefix(path, "/") {
-		path, _, _ = strings.Cut(path, "?")
-		return path
-	}
-	return r.URL.EscapedPath() // "http://host/path", as for a proxy
-}
 
 // splitPath splits "/namespace/type/rest" after the type. Both parts are still
 // encoded.
@@ -63,7 +51,7 @@ func cutView(rest string) (id, name string, ok bool) {
 
 // decodeType decodes the encoded name of a function type.
 func decodeType(escaped string) (functions.TypeName, error) {
-	s, err := decode(escaped)
+	s, err := httpserver.Decode(escaped)
 	if err != nil {
 		return "", err
 	}
@@ -73,31 +61,20 @@ func decodeType(escaped string) (functions.TypeName, error) {
 func parseType(name string) (functions.TypeName, error) {
 	t, err := functions.ParseTypeName(name)
 	if err != nil {
-		return "", refuse(http.StatusBadRequest, "%v; expected the path %s", err, addressForm)
+		return "", httpserver.Refuse(http.StatusBadRequest, "%v; expected the path %s", err, addressForm)
 	}
 	return t, nil
 }
 
 // decodeAddress decodes the id of an instance.
 func decodeAddress(t functions.TypeName, escaped string) (functions.Address, error) {
-	id, err := decode(escaped)
+	id, err := httpserver.Decode(escaped)
 	if err != nil {
 		return functions.Address{}, err
 	}
 	a := functions.Address{Type: t, ID: id}
 	if err := a.Validate(); err != nil {
-		return functions.Address{}, refuse(http.StatusBadRequest, "%v", err)
+		return functions.Address{}, httpserver.Refuse(http.StatusBadRequest, "%v", err)
 	}
 	return a, nil
-}
-
-func decode(escaped string) (string, error) {
-	if strings.IndexByte(escaped, '%') < 0 {
-		return escaped, nil
-	}
-	s, err := url.PathUnescape(escaped)
-	if err != nil {
-		return "", refuse(http.StatusBadRequest, "%v in the path: a percent sign is followed by two hexadecimal digits", err)
-	}
-	return s, nil
 }

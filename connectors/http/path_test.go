@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -49,7 +50,7 @@ func FuzzRequest(f *testing.F) {
 		if err != nil || isJSON {
 			return
 		}
-		again, _, err := messageType(http.Header{"Content-Type": {mediaPrefix + string(typ)}}, fn)
+		again, _, err := messageType(http.Header{"Content-Type": {httpserver.MediaPrefix + string(typ)}}, fn)
 		if _, invalid := functions.ParseTypeName(string(typ)); invalid != nil || err != nil || again != typ {
 			t.Fatalf("%q is %q, again %q, %v, %v", mime, typ, again, err, invalid)
 		}

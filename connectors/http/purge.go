@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -50,10 +51,10 @@ func readPurge(body io.Reader) (p Purge, err error) {
 	d := json.NewDecoder(io.LimitReader(body, maxPurgeBytes))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		return p, refuse(http.StatusBadRequest, `%v; expected {"address": "a/b/c"} or {"type": "a/b"}, and perhaps "dry_run": true`, err)
+		return p, httpserver.Refuse(http.StatusBadRequest, `%v; expected {"address": "a/b/c"} or {"type": "a/b"}, and perhaps "dry_run": true`, err)
 	}
 	if (p.Address != nil) == (p.Type != "") {
-		return p, refuse(http.StatusBadRequest, "expected either an address or a type")
+		return p, httpserver.Refuse(http.StatusBadRequest, "expected either an address or a type")
 	}
 	if p.Address != nil {
 		return p, invalid(p.Address.Validate())
@@ -64,7 +65,7 @@ func readPurge(body io.Reader) (p Purge, err error) {
 
 func invalid(err error) error {
 	if err != nil {
-		return refuse(http.StatusBadRequest, "%v", err)
+		return httpserver.Refuse(http.StatusBadRequest, "%v", err)
 	}
 	return nil
 }

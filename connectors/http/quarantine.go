@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -63,7 +64,7 @@ func (a *admin) of(sequence uint64, f func(http.ResponseWriter, *http.Request, m
 		}
 		address, err := functions.ParseAddress(values.Get("address"))
 		if err != nil {
-			return refuse(http.StatusBadRequest, "parameter address: %v", err)
+			return httpserver.Refuse(http.StatusBadRequest, "parameter address: %v", err)
 		}
 		return f(w, r, messageName{address, sequence})
 	}
@@ -100,7 +101,7 @@ func listLimit(values url.Values) (int, error) {
 	}
 	n, err := strconv.Atoi(values.Get("limit"))
 	if err != nil || n < 1 || n > maxListed {
-		return 0, refuse(http.StatusBadRequest, "limit %q, expected 1 to %d", clip(values.Get("limit")), maxListed)
+		return 0, httpserver.Refuse(http.StatusBadRequest, "limit %q, expected 1 to %d", httpserver.Clip(values.Get("limit")), maxListed)
 	}
 	return n, nil
 }

@@ -7,20 +7,20 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-	"unicode/utf8"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/connectors/jsonview"
 	"github.com/statefun-go/statefun/functions"
 )
 
 // MaxKeyBytes is the longest Idempotency-Key.
-const MaxKeyBytes = 1 << 10
+const MaxKeyBytes = httpserver.MaxKeyBytes
 
 // sender takes messages in.
 type sender struct {
 	ingress Ingress
-	bodies  bodies
+	bodies  httpserver.Bodies
 	types   *jsonview.Types
 
 	callTimeout, maxCallTimeout time.Duration
@@ -47,13 +47,13 @@ func (s *sender) serve(w http.ResponseWriter, r *http.Request, typ, rest string)
 	if err != nil {
 		return 0, err
 	}
-	body, done, err := s.bodies.read(r)
+	body, done, err := s.bodies.Read(r)
 	defer done()
 	if err != nil {
 		return 0, err
 	}
 	if isJSON && !json.Valid(body) {
-		return 0, refuse(http.StatusBadRequest, "the body is not JSON, as its Content-Type says")
+		return 0, httpserver.Refuse(http.StatusBadRequest, "the body is not JSON, as its Content-Type says")
 	}
 	q.message.Value = body
 	if q.call {
@@ -68,7 +68,7 @@ func (s *sender) serve(w http.ResponseWriter, r *http.Request, typ, rest string)
 
 // function finds the function of the encoded name.
 func (s *sender) function(escaped string) (*functions.Function, error) {
-	name, err := decode(escaped)
+	name, err := httpserver.Decode(escaped)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (s *sender) function(escaped string) (*functions.Function, error) {
 }
 
 func unknownFunction(t functions.TypeName) error {
-	return refuse(http.StatusNotFound, "unknown function %s", t)
+	return httpserver.Refuse(http.StatusNotFound, "unknown function %s", t)
 }
 
 // head reads all but the body.
@@ -94,28 +94,11 @@ func (s *sender) head(r *http.Request, f *functions.Function, rest string) (q re
 	if q.message.Type, isJSON, err = messageType(r.Header, f); err != nil {
 		return q, false, err
 	}
-	if q.key, err = idempotencyKey(r.Header); err != nil {
+	if q.key, err = httpserver.IdempotencyKey(r.Header); err != nil {
 		return q, false, err
 	}
 	q.call, q.timeout, err = s.query(r.URL.RawQuery)
 	return q, isJSON, err
-}
-
-func idempotencyKey(header http.Header) (string, error) {
-	values := header["Idempotency-Key"]
-	if len(values) == 0 {
-		return "", nil
-	}
-	key := values[0]
-	switch {
-	case len(values) > 1:
-		return "", refuse(http.StatusBadRequest, "%d Idempotency-Keys, expected one", len(values))
-	case key == "" || len(key) > MaxKeyBytes:
-		return "", refuse(http.StatusBadRequest, "Idempotency-Key of %d bytes, expected 1 to %d", len(key), MaxKeyBytes)
-	case !utf8.ValidString(key):
-		return "", refuse(http.StatusBadRequest, "the Idempotency-Key is not valid UTF-8")
-	}
-	return key, nil
 }
 
 // query reads ?call&timeout=5s.
@@ -128,15 +111,15 @@ func (s *sender) query(raw string) (call bool, timeout time.Duration, err error)
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return false, 0, refuse(http.StatusBadRequest, "malformed query: %v", err)
+		return false, 0, httpserver.Refuse(http.StatusBadRequest, "malformed query: %v", err)
 	}
 	for name, all := range values {
 		if (name != "call" && name != "timeout") || len(all) != 1 {
-			return false, 0, refuse(http.StatusBadRequest, "parameter %q, expected call and timeout, each at most once", clip(name))
+			return false, 0, httpserver.Refuse(http.StatusBadRequest, "parameter %q, expected call and timeout, each at most once", httpserver.Clip(name))
 		}
 	}
 	if !values.Has("call") {
-		return false, 0, refuse(http.StatusBadRequest, "timeout without call: only who waits for a reply needs one")
+		return false, 0, httpserver.Refuse(http.StatusBadRequest, "timeout without call: only who waits for a reply needs one")
 	}
 	timeout, err = s.timeout(values)
 	return true, timeout, err
@@ -149,7 +132,7 @@ func (s *sender) timeout(values url.Values) (time.Duration, error) {
 	text := values.Get("timeout")
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > s.maxCallTimeout {
-		return 0, refuse(http.StatusBadRequest, "timeout %q, expected a duration such as 5s or 500ms, at most %v", clip(text), s.maxCallTimeout)
+		return 0, httpserver.Refuse(http.StatusBadRequest, "timeout %q, expected a duration such as 5s or 500ms, at most %v", httpserver.Clip(text), s.maxCallTimeout)
 	}
 	return d, nil
 }
@@ -159,20 +142,7 @@ func (s *sender) send(ctx context.Context, q *request) error {
 		return s.ingress.Send(ctx, q.to, q.message)
 	}
 	a, err := s.ingress.SendOnce(ctx, q.key, q.to, q.message)
-	return checkAnswer(a, err)
-}
-
-// checkAnswer returns the error that an answer stands for, if it does.
-func checkAnswer(a actors.Answer, err error) error {
-	switch {
-	case err != nil:
-		return err
-	case a.Conflict:
-		return refuse(http.StatusUnprocessableEntity, "the Idempotency-Key was used before with another body, type or query: use a new key for a new message")
-	case a.Failure != "":
-		return refuse(http.StatusInternalServerError, "the message was quarantined: %s", a.Failure)
-	}
-	return nil
+	return httpserver.CheckAnswer(a, err)
 }
 
 // call sends and answers with the reply.
@@ -188,9 +158,9 @@ func (s *sender) call(w http.ResponseWriter, r *http.Request, q *request) (int, 
 	if err := control.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
 		return 0, err
 	}
-	if err := checkAnswer(a, err); err != nil {
+	if err := httpserver.CheckAnswer(a, err); err != nil {
 		if errors.Is(err, actors.ErrNoReply) && errors.Is(err, context.DeadlineExceeded) {
-			return 0, refuse(http.StatusGatewayTimeout, "no reply within %v; the message stays accepted", q.timeout)
+			return 0, httpserver.Refuse(http.StatusGatewayTimeout, "no reply within %v; the message stays accepted", q.timeout)
 		}
 		return 0, err
 	}
@@ -208,11 +178,11 @@ func (s *sender) wait(ctx context.Context, q *request) (actors.Answer, error) {
 func (s *sender) reply(w http.ResponseWriter, r *http.Request, m functions.Message) {
 	if wantsJSON(r.Header) {
 		if shown, ok := s.types.Append(nil, m.Type, m.Value); ok {
-			w.Header()["Content-Type"] = contentTypeJSON
+			w.Header()["Content-Type"] = httpserver.ContentTypeJSON
 			_, _ = w.Write(shown)
 			return
 		}
 	}
-	setType(w.Header(), m.Type)
+	httpserver.SetType(w.Header(), m.Type)
 	_, _ = w.Write(m.Value)
 }

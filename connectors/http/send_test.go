@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -129,7 +130,7 @@ func TestIDs(t *testing.T) {
 		}
 		states, err := n.engine.State(functions.Address{Type: "test/counter", ID: c.id})
 		if err != nil || len(states) != 1 || string(states[0].Value) != a.body {
-			t.Errorf("%s: state of %q is %+v, %v", clip(c.path), clip(c.id), states, err)
+			t.Errorf("%s: state of %q is %+v, %v", httpserver.Clip(c.path), httpserver.Clip(c.id), states, err)
 		}
 	}
 }

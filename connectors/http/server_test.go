@@ -90,20 +90,3 @@ func TestCloseAtAnyTime(t *testing.T) {
 		t.Error("answered after Close")
 	}
 }
-
-// A listener that breaks is told to who waits for it.
-func TestFailed(t *testing.T) {
-	t.Parallel()
-	n := start(t)
-	if err := n.server.listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-n.server.Failed():
-		if err == nil {
-			t.Error("no reason")
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("not told")
-	}
-}

@@ -39,6 +39,9 @@ var (
 	scores  = functions.Map("scores", functions.Double)
 )
 
+// firstRead is the size of a body that is read at once.
+const firstRead = 64 << 10
+
 func reply(ctx functions.Context, m functions.Message) {
 	if _, ok := ctx.Caller(); ok {
 		ctx.Reply(m)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/httpserver"
 	"github.com/statefun-go/statefun/connectors/jsonview"
 	"github.com/statefun-go/statefun/functions"
 )
@@ -52,7 +53,7 @@ func (v *viewer) serve(w http.ResponseWriter, r *http.Request, typ, escapedID, e
 	if err != nil {
 		return err
 	}
-	name, err := decode(escapedName)
+	name, err := httpserver.Decode(escapedName)
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (v *viewer) find(a functions.Address, name string) (shape, error) {
 	if !known && len(values) == 0 {
 		return shape{}, unknownFunction(a.Type)
 	}
-	return shape{}, refuse(http.StatusNotFound, "%s has no state %q here", a.Type, clip(name))
+	return shape{}, httpserver.Refuse(http.StatusNotFound, "%s has no state %q here", a.Type, httpserver.Clip(name))
 }
 
 func kindOf(name string) functions.StateKind {
@@ -142,10 +143,10 @@ func (v *viewer) value(w http.ResponseWriter, r *http.Request, a functions.Addre
 	}
 	s.typ = state.Type
 	if wantsJSON(r.Header) {
-		w.Header()["Content-Type"] = contentTypeJSON
+		w.Header()["Content-Type"] = httpserver.ContentTypeJSON
 		value = append(v.appendJSON(nil, s, value), '\n')
 	} else {
-		setType(w.Header(), s.typ)
+		httpserver.SetType(w.Header(), s.typ)
 	}
 	if _, err := newSlowWriter(w, v.writeTimeout).Write(value); err != nil {
 		return errSent

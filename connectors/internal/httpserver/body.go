@@ -1,4 +1,4 @@
-package http
+package httpserver
 
 import (
 	"errors"
@@ -8,11 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// bodies reads requests into memory. What it returns is the caller's for good: a
-// message keeps it.
-type bodies struct {
-	limit int64 // of one
-	room  int64 // for all large ones together
+// Bodies reads requests into memory. What it returns is the caller's for good: a
+// message keeps it. It is safe for concurrent use.
+type Bodies struct {
+	Limit int64 // of one, in bytes
+	Room  int64 // for all large ones together
 	taken atomic.Int64
 }
 
@@ -20,14 +20,14 @@ type bodies struct {
 // Content-Length alone takes no memory.
 const firstRead = 64 << 10
 
-// read returns the body of a request. done is called when it is no longer held
+// Read returns the body of a request. done is called when it is no longer held
 // here, also after an error.
-func (b *bodies) read(r *http.Request) (body []byte, done func(), err error) {
+func (b *Bodies) Read(r *http.Request) (body []byte, done func(), err error) {
 	n := r.ContentLength
 	switch {
 	case n == 0:
 		return nil, nothing, nil
-	case n > b.limit:
+	case n > b.Limit:
 		return nil, nothing, b.tooLarge()
 	case n < 0 || n > firstRead:
 		return b.readLarge(r)
@@ -42,10 +42,10 @@ func (b *bodies) read(r *http.Request) (body []byte, done func(), err error) {
 func nothing() {}
 
 // readLarge grows the body as it comes.
-func (b *bodies) readLarge(r *http.Request) ([]byte, func(), error) {
+func (b *Bodies) readLarge(r *http.Request) ([]byte, func(), error) {
 	end := r.ContentLength
 	if end < 0 {
-		end = b.limit + 1 // one more, to see that it is too large
+		end = b.Limit + 1 // one more, to see that it is too large
 	}
 	body, held := make([]byte, 0, min(firstRead, end)), int64(0)
 	done := func() { b.taken.Add(-held) }
@@ -53,7 +53,7 @@ func (b *bodies) readLarge(r *http.Request) ([]byte, func(), error) {
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
-		case int64(len(body)) > b.limit:
+		case int64(len(body)) > b.Limit:
 			return nil, done, b.tooLarge()
 		case errors.Is(err, io.EOF), int64(len(body)) == r.ContentLength:
 			return body, done, nil
@@ -64,20 +64,26 @@ func (b *bodies) readLarge(r *http.Request) ([]byte, func(), error) {
 		}
 		grow := min(int64(cap(body)), max(1, end-int64(cap(body))))
 		held += grow
-		if b.taken.Add(grow) > b.room {
-			return nil, done, refuse(http.StatusTooManyRequests, "too many large requests at once; try again later").with("Retry-After", retryAfter)
+		if b.taken.Add(grow) > b.Room {
+			return nil, done, Refuse(http.StatusTooManyRequests, "too many large requests at once; try again later").With("Retry-After", retryAfter)
 		}
 		body = append(make([]byte, 0, int64(cap(body))+grow), body...)
 	}
 }
 
-func (b *bodies) tooLarge() error {
-	return refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", b.limit)
+func (b *Bodies) tooLarge() error {
+	return Refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", b.Limit)
 }
 
 func incomplete(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return refuse(http.StatusRequestTimeout, "the body did not arrive in time")
+		return Refuse(http.StatusRequestTimeout, "the body did not arrive in time")
 	}
-	return refuse(http.StatusBadRequest, "the body is incomplete: %v", err)
+	return Refuse(http.StatusBadRequest, "the body is incomplete: %v", err)
 }
+
+// MaxBodyBytes is the default of the largest body.
+const MaxBodyBytes = 64 << 20
+
+// MaxBodiesBytes is the default of the room for large bodies of up to limit bytes.
+func MaxBodiesBytes(limit int64) int64 { return max(256<<20, 4*limit) }

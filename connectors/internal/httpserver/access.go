@@ -1,4 +1,4 @@
-package http
+package httpserver
 
 import (
 	"crypto/subtle"
@@ -25,8 +25,8 @@ type Access struct {
 // MinTokenBytes is the shortest token.
 const MinTokenBytes = 16
 
-// check refuses to listen on an address that is open to others.
-func (a *Access) check(address string) error {
+// Check refuses to listen on an address that is open to others.
+func (a *Access) Check(address string) error {
 	if (a.TLSCert == "") != (a.TLSKey == "") {
 		return fmt.Errorf("--tls-cert is %q and --tls-key is %q: set both or none", a.TLSCert, a.TLSKey)
 	}
@@ -85,42 +85,65 @@ func (a *Access) token() (string, error) {
 	return token, nil
 }
 
-// guard decides about requests.
-type guard struct {
+// Guard decides about requests. It is safe for concurrent use.
+type Guard struct {
 	token     string // empty: none
 	localHost bool   // the Host must be this machine
 	origin    *http.CrossOriginProtection
 }
 
-// newGuard trusts whoever gets through the network, if it is loopback, except
+// NewGuard reads the token file. It trusts whoever gets through the network, if it is loopback, except
 // browsers: a page of another site may make its visitor's browser write
 // (cross-origin), or read and write under a name of its own that resolves to
 // 127.0.0.1 (DNS rebinding). Its name shows in Origin and Host.
-func newGuard(a *Access) (*guard, error) {
+func NewGuard(a *Access) (*Guard, error) {
 	token, err := a.token()
 	if err != nil {
 		return nil, err
 	}
-	return &guard{
+	return &Guard{
 		token: token, localHost: token == "" && a.TLSCert == "" && !a.Insecure,
 		origin: http.NewCrossOriginProtection(),
 	}, nil
 }
 
-func (g *guard) check(r *http.Request) error {
+// Check refuses a request. Reading is let in from anywhere: what a browser gets
+// for another site's page, it keeps to itself.
+func (g *Guard) Check(r *http.Request) error {
+	if err := g.checkClient(r); err != nil {
+		return err
+	}
+	return refuseOrigin(g.origin.Check(r))
+}
+
+// CheckEffect is Check for a request that has an effect whatever its method.
+func (g *Guard) CheckEffect(r *http.Request) error {
+	if err := g.checkClient(r); err != nil {
+		return err
+	}
+	write := *r
+	write.Method = http.MethodPost
+	return refuseOrigin(g.origin.Check(&write))
+}
+
+func refuseOrigin(err error) error {
+	if err == nil {
+		return nil
+	}
+	return Refuse(http.StatusForbidden, "%v: pages of other sites may not write here", err)
+}
+
+func (g *Guard) checkClient(r *http.Request) error {
 	if g.token != "" && !g.hasToken(r.Header) {
-		return refuse(http.StatusUnauthorized, "expected Authorization: Bearer <the token in the node's --token-file>").with("WWW-Authenticate", "Bearer")
+		return Refuse(http.StatusUnauthorized, "expected Authorization: Bearer <the token in the node's --token-file>").With("WWW-Authenticate", "Bearer")
 	}
 	if g.localHost && !isLocalHost(r.Host) {
-		return refuse(http.StatusMisdirectedRequest, "Host %q is not this machine: use localhost or 127.0.0.1, or start the node with --token-file, --tls-cert or --insecure", clip(r.Host))
-	}
-	if err := g.origin.Check(r); err != nil {
-		return refuse(http.StatusForbidden, "%v: pages of other sites may not write here", err)
+		return Refuse(http.StatusMisdirectedRequest, "Host %q is not this machine: use localhost or 127.0.0.1, or start the node with --token-file, --tls-cert or --insecure", Clip(r.Host))
 	}
 	return nil
 }
 
-func (g *guard) hasToken(header http.Header) bool {
+func (g *Guard) hasToken(header http.Header) bool {
 	values := header["Authorization"]
 	if len(values) != 1 {
 		return false
