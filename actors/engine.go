@@ -24,6 +24,8 @@ import (
 type Options struct {
 	Environment *environment.Environment
 	Functions   []*functions.Function
+	// Remotes are where functions are called that do not run here.
+	Remotes []Remote
 	// Egresses are where functions may send to, besides functions.
 	Egresses map[functions.TypeName]Sink
 	// Journal's Environment, Workers and call-backs are the engine's to set.
@@ -111,6 +113,7 @@ type Engine struct {
 	journal   *persistence.Journal
 	system    *actor.ActorSystem
 	functions map[functions.TypeName]*function
+	remotes   remotes
 	missing   *function // stands in for those that do not exist
 	egresses  map[functions.TypeName]bool
 	workers   []*worker
@@ -197,6 +200,9 @@ func (e *Engine) register() error {
 			return fmt.Errorf("actors: egress: %w", err)
 		}
 		e.egresses[id] = true
+	}
+	if err := e.registerRemotes(); err != nil {
+		return err
 	}
 	once := newOnce(&e.opts)
 	e.functions[once.Type] = once
