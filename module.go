@@ -3,6 +3,7 @@ package statefun
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/connectors/endpoint"
@@ -27,13 +28,13 @@ type bound struct {
 // modules of the application define. close must be called in the end, also after an
 // error.
 func (b *bound) bind(a *App) error {
-	modules := a.modules
+	modules := slices.Clone(a.modules)
 	if files := a.Config.Modules; len(files) > 0 {
 		m, err := a.loadModule(files)
 		if err != nil {
 			return err
 		}
-		modules = append(modules[:len(modules):len(modules)], m)
+		modules = append(modules, m)
 	}
 	var errs []error
 	for _, m := range modules {
@@ -51,7 +52,7 @@ func (a *App) loadModule(files []string) (*module.Module, error) {
 	}
 	m, warnings, err := module.Load(files, o)
 	for _, w := range warnings {
-		a.Config.Logger.Warn("module: " + w.String())
+		a.Config.Logger.Warn("a module file has something to look at", "what", w.String())
 	}
 	return m, err
 }

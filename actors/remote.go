@@ -33,7 +33,8 @@ type CallError struct {
 	// Down says that it looks like a server that is down or overloaded. It counts as an
 	// attempt only if the server answered other requests meanwhile.
 	Down bool
-	// TooLarge says that a smaller request may do.
+	// TooLarge says that a smaller request may do: it is the message that fails, if it is
+	// alone in it.
 	TooLarge bool
 	// RetryAfter is how long the server wants to be left alone; 0: it does not say.
 	RetryAfter time.Duration
@@ -262,7 +263,7 @@ func (h *health) counts(a functions.Address, s *asking, err error) bool {
 	switch {
 	case ok && e.Unsent:
 		return false
-	case successes > s.since:
+	case successes > s.since, ok && e.TooLarge:
 		return true
 	case ok && e.Down:
 		return false

@@ -20,7 +20,7 @@ func (w *worker) askFailed(q *remoteRequest, err error, counts bool) {
 	e, called := errors.AsType[*CallError](err)
 	permanent := errors.Is(err, functions.ErrPermanent)
 	switch {
-	case len(q.messages) > 1 && !(called && e.Unsent):
+	case len(q.messages) > 1 && (!called || !e.Unsent):
 		a.suspects, a.limit = len(q.messages), len(q.messages)/2
 		wait := w.engine.opts.FirstBackoff
 		if called && e.Down {

@@ -75,7 +75,6 @@ type remoteRequest struct {
 	sent     protocol.ToFunction
 
 	response protocol.FromFunction
-	bytes    int // of the response
 	err      error
 }
 
@@ -188,6 +187,6 @@ func (q *remoteRequest) send() {
 			err = fmt.Errorf("the response is not a FromFunction: %w", err)
 		}
 	}
-	q.bytes, q.err = len(body), err
+	q.err = err
 	w.post(func(w *worker) { w.answered(q) })
 }

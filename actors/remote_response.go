@@ -118,7 +118,7 @@ func (inv *invocation) mutate(m *protocol.PersistedValueMutation) {
 	case m.MutationType == protocol.Delete:
 		inv.ClearValue(s.spec)
 	case m.MutationType != protocol.Modify:
-		inv.Fail(functions.Permanent(fmt.Errorf("Received an UNRECOGNIZED PersistedValueMutation type. Found %v of the state [%s], expected %v or %v", m.MutationType, m.StateName, protocol.Delete, protocol.Modify))) //nolint:staticcheck,revive // StateFun's text
+		inv.Fail(functions.Permanent(fmt.Errorf("Received an UNRECOGNIZED PersistedValueMutation type. Found %v of the state [%s], expected %v or %v", m.MutationType, m.StateName, protocol.Delete, protocol.Modify))) //nolint:staticcheck // StateFun's text
 	case m.StateValue.Typename != s.Type:
 		inv.Fail(functions.Permanent(&persistence.StateTypeError{
 			Function: inv.fn.Type, State: m.StateName, Was: string(s.Type), Is: string(m.StateValue.Typename),
