@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/module"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
 )
@@ -17,6 +18,7 @@ type App struct {
 	functions []*functions.Function
 	egresses  map[functions.TypeName]func(Config) Sink
 	ingresses map[functions.TypeName]*Ingress
+	modules   []*module.Module
 	errs      []error
 }
 

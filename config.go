@@ -23,6 +23,10 @@ type Config struct {
 	// "statefun-data".
 	DataDir string
 
+	// Modules are module files (module.yaml), or directories of them: what they define
+	// is added to the application, as App.Bind does.
+	Modules []string
+
 	// HTTP is where the node listens. Defaults to "127.0.0.1:8080". "off" does
 	// not listen.
 	HTTP string

@@ -18,6 +18,7 @@ type Node struct {
 	dir    *datadir.Dir
 	engine *actors.Engine
 	door   *http.Server // nil: the node does not listen
+	bound  bound
 }
 
 // Start starts the application and returns its node. ctx bounds the start, not
@@ -39,12 +40,15 @@ func (a *App) Start(ctx context.Context) (*Node, error) {
 
 func (n *Node) start(ctx context.Context, a *App) (err error) {
 	c := &n.config
+	if err := n.bound.bind(a); err != nil {
+		return err
+	}
 	want := datadir.Application{Name: c.Name, KeyGroups: c.KeyGroups}
 	if n.dir, err = datadir.Open(c.Environment.FS, c.DataDir, want, n.migrating); err != nil {
 		return err
 	}
 	o := c.engineOptions(n.dir.JournalPath(), n.dir.KeyGroups)
-	o.Functions, o.Egresses = a.functions, a.sinks()
+	o.Functions, o.Egresses, o.Remotes = a.functions, a.sinks(), n.bound.remotes
 	if n.engine, err = actors.Open(o); err != nil {
 		return fmt.Errorf("data directory %s: %w", c.DataDir, err)
 	}
@@ -144,6 +148,7 @@ func (n *Node) Close() error {
 	if n.engine != nil {
 		errs = append(errs, n.engine.Close())
 	}
+	n.bound.close()
 	if n.dir != nil {
 		errs = append(errs, n.dir.Close())
 	}

@@ -34,7 +34,7 @@ func (d *directory) live(visit func(*grain)) {
 
 // activate gives the address a grain and has its state read.
 func (w *worker) activate(a functions.Address, hash uint64) *grain {
-	fn := w.engine.functions[a.Type]
+	fn := w.engine.function(a.Type)
 	if fn == nil {
 		fn = w.engine.missing
 	}
@@ -81,7 +81,7 @@ func (w *worker) passive(g *grain) bool {
 func (w *worker) passivate(g *grain) {
 	w.directory.grains.remove(g)
 	w.live.Store(int64(w.directory.grains.n))
-	g.fn = nil
+	g.fn, g.asking = nil, nil
 	g.cells, g.extra = g.cells[:0], nil
 	w.directory.free = append(w.directory.free, g)
 }

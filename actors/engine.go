@@ -24,6 +24,8 @@ import (
 type Options struct {
 	Environment *environment.Environment
 	Functions   []*functions.Function
+	// Remotes are where functions are called that do not run here.
+	Remotes []Remote
 	// Egresses are where functions may send to, besides functions.
 	Egresses map[functions.TypeName]Sink
 	// Pulled are egresses, too, that no sink gets the records of: they wait in the
@@ -114,6 +116,7 @@ type Engine struct {
 	journal   *persistence.Journal
 	system    *actor.ActorSystem
 	functions map[functions.TypeName]*function
+	remotes   remotes
 	missing   *function // stands in for those that do not exist
 	egresses  map[functions.TypeName]bool
 	workers   []*worker
@@ -204,6 +207,9 @@ func (e *Engine) register() error {
 		if err := e.registerEgress(id); err != nil {
 			return err
 		}
+	}
+	if err := e.registerRemotes(); err != nil {
+		return err
 	}
 	once := newOnce(&e.opts)
 	e.functions[once.Type] = once

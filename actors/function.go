@@ -17,6 +17,8 @@ type function struct {
 	deadline    time.Duration
 	maxAttempts int
 	metrics     functionMetrics
+	remote      *remote                                       // where it is called, nil: here
+	health      health                                        // of its server
 	native      func(*invocation, *persistence.Message) error // a function of the runtime's own
 
 	// Milliseconds since 1970, and counts, about holding workers up.

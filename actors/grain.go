@@ -19,6 +19,7 @@ const (
 	statusBackoff        // the next attempt waits for its time
 	statusRefill         // its next messages are being read from disk
 	statusMarking        // the attempt is being made durable first
+	statusAsking         // a request to its function server is under way, or about to be
 	statusDamaged        // its state cannot be read
 )
 
@@ -56,7 +57,8 @@ type grain struct {
 	reason   string // why the grain waits, for people
 	until    int64  // until when, milliseconds since 1970, 0: open
 
-	inbox inbox
+	asking *asking // of a remote function, nil before its first request
+	inbox  inbox
 }
 
 // Receive implements actor.Actor: it runs an invocation on the calling goroutine.

@@ -206,7 +206,7 @@ func (e *Engine) admit(to functions.Address, m functions.Message) error {
 	if err := to.Validate(); err != nil {
 		return err
 	}
-	if e.functions[to.Type] == nil {
+	if !e.has(to.Type) {
 		return unknownFunction(to.Type)
 	}
 	if e.backlogBytes.Load() > e.opts.MaxBacklogBytes {

@@ -211,7 +211,7 @@ func (inv *invocation) sendAs(caller, to functions.Address, m functions.Message)
 }
 
 func (inv *invocation) checkTarget(to functions.Address) bool {
-	if inv.engine.functions[to.Type] == nil {
+	if !inv.engine.has(to.Type) {
 		inv.Fail(functions.Permanent(unknownFunction(to.Type)))
 		return false
 	}

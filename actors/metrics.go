@@ -68,16 +68,13 @@ func (e *Engine) Metrics() Metrics {
 		m.Activations += w.activations.Load()
 		m.Held += w.held.Load()
 	}
-	for t, f := range e.functions {
-		if f.native != nil {
-			continue
-		}
-		m.Functions[t] = FunctionMetrics{
+	e.each(func(f *function) {
+		m.Functions[f.Type] = FunctionMetrics{
 			In: f.metrics.in.Load(), OutLocal: f.metrics.outLocal.Load(), OutEgress: f.metrics.outEgress.Load(),
 			Failures: f.metrics.failures.Load(), Quarantined: f.metrics.quarantined.Load(),
-			Counters: e.counters.of(t),
+			Counters: e.counters.of(f.Type),
 		}
-	}
+	})
 	return m
 }
 

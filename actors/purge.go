@@ -23,7 +23,7 @@ func (e *Engine) Purge(ctx context.Context, a functions.Address, dry bool) (Purg
 	if err := a.Validate(); err != nil {
 		return Purged{}, err
 	}
-	if e.functions[a.Type] == nil && !e.known(a) {
+	if !e.has(a.Type) && !e.known(a) {
 		return Purged{}, unknownFunction(a.Type)
 	}
 	timers, err := e.timersOf(a)
@@ -76,7 +76,7 @@ func (e *Engine) PurgeType(ctx context.Context, t functions.TypeName, dry bool) 
 			total.Timers += p.Timers
 		}
 	}
-	if total.Addresses == 0 && e.functions[t] == nil {
+	if total.Addresses == 0 && !e.has(t) {
 		return total, unknownFunction(t)
 	}
 	return total, nil
@@ -201,6 +201,7 @@ func (w *worker) purge(g *grain, timers []*timer, dry bool) (p Purged, tx *persi
 	w.hold(g, func() { g.inbox = g.inbox.reuse() })
 	g.inbox.newest, g.inbox.last = newest, max(last, newest)
 	g.nudge, g.attempts, g.starts, g.round = 0, 0, 0, w.round
+	g.asking = nil
 	g.ready()
 	return p, tx, nil
 }

@@ -59,7 +59,7 @@ func (w *worker) quarantine(inv *invocation) {
 	w.engine.quarantined.added(key, m.Sequence)
 	w.engine.opts.Logger.Error("message quarantined", "address", m.Target.String(), "type", string(m.Type),
 		"attempts", g.attempts, "error", q.Error)
-	w.stage(inv)
+	w.stage(inv, m)
 }
 
 // snapshot is the grain's state for people.
@@ -212,7 +212,7 @@ func (e *Engine) releasing(tx *persistence.Transaction, a functions.Address, seq
 	if err != nil {
 		return err
 	}
-	if again && e.functions[a.Type] == nil {
+	if again && !e.has(a.Type) {
 		return unknownFunction(a.Type)
 	}
 	tx.Rows = append(tx.Rows, persistence.Row{Key: e.quarantineKey(a, sequence), Delete: true})

@@ -343,7 +343,7 @@ func (w *worker) fire(t *timer) {
 		answer := Answer{Message: functions.Message{Type: t.message.Type, Value: t.message.Value}}
 		tx.Durable = append(tx.Durable, func() { w.engine.calls.answer(to.ID, answer) })
 	}
-	if t.message.Type == nudgeType || w.engine.functions[t.message.Target.Type] != nil {
+	if t.message.Type == nudgeType || w.engine.has(t.message.Target.Type) {
 		tx.Sends = append(tx.Sends, t.message)
 	}
 }

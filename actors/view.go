@@ -103,11 +103,15 @@ func (e *Engine) entriesOf(r *persistence.Record, s *persistence.Spec, c persist
 	return e.journal.ScanAll(kr, func(row persistence.Row) bool { return visit(row.Key[len(prefix):], row.Value) })
 }
 
-// Function returns a registered function.
+// Function returns a registered function. Of one that is called elsewhere, only the
+// type is known.
 func (e *Engine) Function(t functions.TypeName) (*functions.Function, bool) {
 	f := e.functions[t]
-	if f == nil || f.native != nil {
-		return nil, false
+	switch {
+	case f != nil && f.native == nil:
+		return f.Function, true
+	case f == nil && e.has(t):
+		return &functions.Function{Type: t}, true
 	}
-	return f.Function, true
+	return nil, false
 }

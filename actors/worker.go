@@ -54,9 +54,10 @@ type worker struct {
 	held      atomic.Int64  // messages that wait with grains
 	heldBytes int64         // of those
 	toSpill   []*grain      // have messages to spill once they are durable
-	spilling  atomic.Int64  // bytes of those, until they are on disk
-	refilling int           // grains whose next messages are being read
-	live      atomic.Int64  // grains
+	askings   askings
+	spilling  atomic.Int64 // bytes of those, until they are on disk
+	refilling int          // grains whose next messages are being read
+	live      atomic.Int64 // grains
 	// activations is how many there were, of grains.
 	activations atomic.Uint64
 	// wantsSync asks for a wake-up when a batch becomes durable.
@@ -122,7 +123,11 @@ func (w *worker) step() bool {
 	w.spillDurable()
 	w.load()
 	w.engine.relieve()
-	return w.flush() && (more || w.next < len(w.messages) || !w.queue.empty())
+	if !w.flush() {
+		return false
+	}
+	w.askDurable()
+	return more || w.next < len(w.messages) || !w.queue.empty()
 }
 
 // flush appends what is staged. If the batch is full it leaves it for the next
@@ -224,8 +229,14 @@ func (w *worker) pump(g *grain) {
 	}
 }
 
-// invoke runs the function on a message, here or on the pool.
+// invoke runs the function on a message, here or on the pool, or has its server
+// asked.
 func (w *worker) invoke(g *grain, m *persistence.Message) {
+	if g.fn.remote != nil && m.Type != nudgeType {
+		w.keep(g, m)
+		w.ask(g)
+		return
+	}
 	if w.engine.careful.Load() && !g.marked {
 		w.mark(g, m)
 		return
@@ -287,19 +298,21 @@ func (w *worker) complete(inv *invocation) {
 		return
 	}
 	inv.fn.metrics.in.Add(1)
-	w.stage(inv)
+	w.stage(inv, inv.message)
 }
 
-// stage turns an invocation's effects into a transaction.
-func (w *worker) stage(inv *invocation) {
-	g, m, fx := inv.grain, inv.message, &inv.effects
-	if g.inbox.peek() == m {
-		w.hold(g, g.inbox.pop)
+// stage turns an invocation's effects into a transaction that consumes messages.
+func (w *worker) stage(inv *invocation, messages ...*persistence.Message) {
+	g, fx := inv.grain, &inv.effects
+	for _, m := range messages {
+		if g.inbox.peek() == m {
+			w.hold(g, g.inbox.pop)
+		}
 	}
 	g.attempts, g.starts, g.round = 0, 0, w.round
 	tx := w.transaction()
 	tx.Record = &g.record
-	tx.Messages = append(tx.Messages, m)
+	tx.Messages = append(tx.Messages, messages...)
 	w.count(inv)
 	// The transaction is empty: it gets what there is, and gives room for more.
 	tx.Sends, fx.sends = fx.sends, tx.Sends

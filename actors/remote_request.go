@@ -1,0 +1,192 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/statefun-go/statefun/functions"
+	"github.com/statefun-go/statefun/functions/protocol"
+	"github.com/statefun-go/statefun/persistence"
+)
+
+// asking is what a grain of a remote function knows of its requests.
+type asking struct {
+	// n messages at the head of the inbox may go into the next request once the batch
+	// is durable.
+	n     int
+	batch persistence.BatchNumber
+	// again, if not 0, is how many messages the last request had, which is to go out
+	// once more.
+	again int
+	// The first messages of the inbox, so many, have failed as one request: the next
+	// one has at most limit of them. 0: neither.
+	suspects, limit int
+	// failures in a row, and how many requests of the function type had succeeded
+	// when they began.
+	failures int
+	since    uint64
+}
+
+// askings are a worker's grains that wait until what they are about to show to a
+// server is durable, in order.
+type askings struct {
+	fresh   []*grain // what they wait for may be staged only
+	waiting []*grain
+}
+
+// ask begins a request with the messages at the head of the grain's inbox.
+func (w *worker) ask(g *grain) {
+	if g.asking == nil {
+		g.asking = &asking{}
+	}
+	g.busy(statusAsking, "its request waits until its messages are durable", 0)
+	w.askings.fresh = append(w.askings.fresh, g)
+}
+
+// askDurable sends the requests whose messages are durable, and with them the last
+// transactions of their addresses: law 2. Nothing is staged now.
+func (w *worker) askDurable() {
+	a := &w.askings
+	if len(a.fresh)+len(a.waiting) == 0 {
+		return
+	}
+	open := w.engine.journal.Open() // nothing that was appended is newer
+	for _, g := range a.fresh {
+		g.asking.n, g.asking.batch = len(g.inbox.head)-g.inbox.first, open
+	}
+	a.waiting, a.fresh = append(a.waiting, a.fresh...), emptied(a.fresh)
+	w.wantsSync.Store(true) // before the look, so that none is missed
+	durable := w.engine.journal.Durable()
+	// The open batch may stay empty, and then it never becomes durable.
+	settled := a.waiting[0].asking.batch > durable && w.engine.journal.Settled()
+	for len(a.waiting) > 0 && (settled || a.waiting[0].asking.batch <= durable) {
+		g := a.waiting[0]
+		a.waiting[0] = nil
+		a.waiting = a.waiting[1:]
+		w.sendRequest(g)
+	}
+}
+
+// remoteRequest is one attempt to have a batch of messages handled by a server.
+type remoteRequest struct {
+	worker   *worker
+	grain    *grain
+	epoch    uint32 // of the grain: what comes back in another one is void
+	messages []*persistence.Message
+	sent     protocol.ToFunction
+
+	response protocol.FromFunction
+	err      error
+}
+
+// sendRequest makes the grain's next request, and sends it when its turn has come.
+func (w *worker) sendRequest(g *grain) {
+	q := &remoteRequest{worker: w, grain: g}
+	q.attachState(w.now)
+	q.attachMessages()
+	g.asking.again = 0
+	g.busy(statusAsking, "its function server is asked", 0)
+	q.epoch = g.epoch
+	g.fn.remote.start(q)
+}
+
+// attachState attaches every state that is known of the function type; one that the
+// address does not have, or that has expired, without a value.
+func (q *remoteRequest) attachState(now int64) {
+	g, b := q.grain, &q.sent.Invocation
+	b.Present, b.Target = true, g.address()
+	states := *g.fn.states.Load()
+	b.State = make([]protocol.PersistedValue, 0, len(states))
+	for i, s := range states {
+		if s.Kind != functions.KindValue {
+			continue // of a function that ran here once
+		}
+		p := protocol.PersistedValue{StateName: s.Name}
+		if i < len(g.cells) && g.cells[i].present && (g.cells[i].expires == 0 || g.cells[i].expires > now) {
+			p.StateValue = protocol.ValueOf(s.Type, g.cells[i].value)
+		}
+		b.State = append(b.State, p)
+	}
+}
+
+// attachMessages attaches as many messages as one request may have.
+func (q *remoteRequest) attachMessages() {
+	g, r, b := q.grain, q.grain.fn.remote, &q.sent.Invocation
+	size := int64(q.sent.Size())
+	for _, m := range g.inbox.head[g.inbox.first:][:g.asking.most(r)] {
+		invocation := protocol.Invocation{Caller: m.Caller, Argument: protocol.ValueOf(m.Type, m.Value)}
+		size += int64(invocation.Size())
+		if m.Type == nudgeType || len(q.messages) > 0 && size > r.MaxBatchBytes {
+			break
+		}
+		b.Invocations, q.messages = append(b.Invocations, invocation), append(q.messages, m)
+	}
+}
+
+// most is how many messages the next request has at most.
+func (a *asking) most(r *remote) int {
+	n := a.n
+	for _, limit := range []int{r.MaxNumBatchRequests, a.limit, a.again} {
+		if limit > 0 {
+			n = min(n, limit)
+		}
+	}
+	return n
+}
+
+// start sends the request on a goroutine of its own, if there may be one more; else
+// it waits for its turn.
+func (r *remote) start(q *remoteRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running >= r.MaxInFlight {
+		r.waiting = append(r.waiting, q)
+		return
+	}
+	r.running++
+	r.engine.alone.Add(1)
+	r.engine.env.Dispatcher.Go("request", func() { r.work(q) })
+}
+
+// work sends requests until none waits.
+func (r *remote) work(q *remoteRequest) {
+	defer r.engine.alone.Add(-1)
+	for q != nil {
+		q.send()
+		q = r.next()
+	}
+}
+
+// next takes the request whose turn has come, nil if none waits or the node stops.
+func (r *remote) next() *remoteRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) == 0 || r.engine.asyncContext.Err() != nil {
+		r.running--
+		return nil
+	}
+	q := r.waiting[0]
+	r.waiting[0] = nil
+	r.waiting = r.waiting[1:]
+	return q
+}
+
+// send makes the attempt and takes its outcome to the worker. If the node stops
+// meanwhile, nothing comes of it: the messages are still there at the next start.
+func (q *remoteRequest) send() {
+	w, fn := q.worker, q.grain.fn
+	ctx := w.engine.asyncContext
+	body, err := fn.remote.Caller.Call(ctx, fn.Type, q.sent.Append(nil))
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		decoder := fn.remote.decoders.Get().(*protocol.Decoder) //nolint:forcetypeassert // nothing else is in it
+		err = decoder.FromFunction(body, &q.response)
+		fn.remote.decoders.Put(decoder)
+		if err != nil {
+			err = fmt.Errorf("the response is not a FromFunction: %w", err)
+		}
+	}
+	q.err = err
+	w.post(func(w *worker) { w.answered(q) })
+}
