@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,10 +94,11 @@ func TestRemoteServerAway(t *testing.T) {
 		"no to some":          {&CallError{Err: errors.New("status 500")}, "ab", true, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			back, handled := false, 0
+			var back atomic.Bool
+			var handled atomic.Int64
 			s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
-				if back || r.Target.ID == "good" {
-					handled += len(r.Invocations)
+				if back.Load() || r.Target.ID == "good" {
+					handled.Add(int64(len(r.Invocations)))
 					return nothing()
 				}
 				return protocol.FromFunction{}, test.err
@@ -111,10 +113,11 @@ func TestRemoteServerAway(t *testing.T) {
 					}
 					pass(time.Minute)
 				}
-				handled, back = 0, true
+				handled.Store(0)
+				back.Store(true)
 				pass(time.Minute)
-				if q := n.quarantine(); len(q) != test.count || handled != len(test.ids)-test.count {
-					n.t.Errorf("handled %d, quarantine %+v", handled, q)
+				if q := n.quarantine(); len(q) != test.count || handled.Load() != int64(len(test.ids)-test.count) {
+					n.t.Errorf("handled %d, quarantine %+v", handled.Load(), q)
 				}
 			})
 		})
