@@ -36,7 +36,7 @@ type holder struct{ mu sync.Mutex }
 func (h *holder) hold(held chan<- struct{}) {
 	h.mu.Lock()
 	close(held)
-	<-time.After(50 * time.Millisecond)
+	<-time.After(5 * time.Millisecond)
 	h.mu.Unlock()
 }
 
@@ -44,7 +44,7 @@ func TestContention(t *testing.T) {
 	stop := recordContention()
 	h := &holder{}
 	var all sync.WaitGroup
-	for range 30 { // one in ten is sampled
+	for range 300 { // one in ten is sampled
 		held := make(chan struct{})
 		all.Go(func() { h.hold(held) })
 		<-held
