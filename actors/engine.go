@@ -412,8 +412,8 @@ func (e *Engine) highest() persistence.Sequence {
 
 // room is called when refused appends may be tried again.
 func (e *Engine) room() {
-	for _, w := range e.workers {
-		if w.task != nil {
+	if e.running.Load() { // Start calls room once more when it is
+		for _, w := range e.workers {
 			w.task.Wake()
 		}
 	}
