@@ -282,6 +282,9 @@ func TestRequestTooLarge(t *testing.T) {
 	t.Parallel()
 	for _, p := range bothProfiles {
 		for _, closes := range []bool{false, true} {
+			if p == OkHTTP && !closes {
+				continue // net/http uses the connection again if the system took all of the request
+			}
 			t.Run(fmt.Sprintf("%v/closes=%t", p, closes), func(t *testing.T) {
 				t.Parallel()
 				url := rawServer(t, func(c *rawConn, _ int) {
