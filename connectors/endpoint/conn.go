@@ -175,6 +175,7 @@ func (c *conn) exchangeLarge(body, buffer []byte) (answer, error) {
 	defer linger.Stop()
 	if err != nil || !a.head.success() {
 		linger.Reset(0)
+		a.reusable = false // even if the system has taken all of the request: who read it?
 	}
 	var writeErr error
 	select {
