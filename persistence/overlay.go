@@ -254,6 +254,9 @@ func (o *overlay) thaw() {
 		o.spare, o.settled = o.settled, o.spare
 		o.settled.reset()
 	}
+	if 8*o.active.records.len() < o.settled.len() {
+		o.spare = newRecordTable(o.seed) // little happens: the next generation will not need as much
+	}
 	o.spare.reset()
 }
 
@@ -261,7 +264,7 @@ func (o *overlay) thaw() {
 func (o *overlay) forget() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.settled = newRecordTable(o.seed)
+	o.settled, o.spare = newRecordTable(o.seed), newRecordTable(o.seed)
 }
 
 // maxSettled bounds the memory of the settled records, in bytes.

@@ -19,12 +19,14 @@ import (
 const percent = 400
 
 // As the memory nears what it may take, collections become more frequent instead,
-// until they would take too much time: then it may grow beyond. It may take resident
-// and more than twice what live grains take; a program that has more alive, of its
-// own, gets a quarter more than that.
+// until they would take too much time: then it may grow beyond. It may take resident,
+// and what live grains take; twice that for those above many: who has so many has
+// memory for more. A program that has more alive, of its own, gets a quarter more
+// than that.
 const (
 	resident = 400 << 20
-	perGrain = 2816
+	perGrain = 1408
+	many     = 250_000
 )
 
 // recent is of how many collections the one counts that left least alive: what was
@@ -99,7 +101,7 @@ func (f *follower) limit() int64 {
 }
 
 func limitFor(live uint64, grains int64) int64 {
-	return max(resident+perGrain*grains, int64(live)/4*5)
+	return max(resident+perGrain*(grains+max(0, grains-many)), int64(live)/4*5)
 }
 
 // cycle dies with every collection.
