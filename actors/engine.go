@@ -446,15 +446,15 @@ func (e *Engine) spaceChanged(s persistence.Space) {
 
 // halt is called once, when the journal has stopped.
 func (e *Engine) halt(err error) {
+	e.fail(err) // before those who wait learn of it
 	close(e.halted)
-	e.fail(err)
 }
 
 // fail stops the engine for good, with a reason.
 func (e *Engine) fail(err error) {
 	e.failOnce.Do(func() {
-		e.opts.Logger.Error("the node stops", "error", err)
 		e.failure <- err
+		e.opts.Logger.Error("the node stops", "error", err)
 	})
 }
 
