@@ -52,7 +52,7 @@ func (a *App) startCommand(ctx context.Context, logger *slog.Logger) (commands.N
 	if err != nil {
 		return nil, err
 	}
-	collector.Follow(n.liveGrains)
+	collector.Follow(n.engine.LiveGrains)
 	return commandNode{n}, nil
 }
 
@@ -66,8 +66,6 @@ func (n commandNode) Drain(ctx context.Context) error {
 	defer cancel()
 	return n.Stop(ctx)
 }
-
-func (n *Node) liveGrains() int64 { return n.engine.Metrics().LiveGrains }
 
 // startBench starts a node as everybody's, in a directory that is not kept.
 func startBench(ctx context.Context, c bench.NodeConfig, fs ...functions.Function) (bench.Node, error) {

@@ -56,15 +56,22 @@ type FunctionMetrics struct {
 	Counters                                       map[string]int64
 }
 
+// LiveGrains is how many there are. It may be called at any time, and takes no lock.
+func (e *Engine) LiveGrains() (n int64) {
+	for _, w := range e.workers {
+		n += w.live.Load()
+	}
+	return n
+}
+
 // Metrics may be called at any time.
 func (e *Engine) Metrics() Metrics {
 	m := Metrics{
 		Functions: map[functions.TypeName]FunctionMetrics{}, Quarantined: e.quarantined.count.Load(),
 		Sends: e.metrics.sends.Load(), Replies: e.metrics.replies.Load(), LateReplies: e.metrics.lateReplies.Load(),
-		Async: e.asyncRunning.Load(), Journal: e.journal.Metrics(),
+		Async: e.asyncRunning.Load(), Journal: e.journal.Metrics(), LiveGrains: e.LiveGrains(),
 	}
 	for _, w := range e.workers {
-		m.LiveGrains += w.live.Load()
 		m.Activations += w.activations.Load()
 		m.Held += w.held.Load()
 	}

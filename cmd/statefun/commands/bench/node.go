@@ -80,7 +80,7 @@ func runNode(ctx context.Context, start StartNode, c NodeConfig, f func(Node) er
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
-	unfollow := collector.Follow(func() int64 { return node.Engine().Metrics().LiveGrains })
+	unfollow := collector.Follow(node.Engine().LiveGrains)
 	defer unfollow()
 	return f(node)
 }
