@@ -198,7 +198,7 @@ func (e *Engine) read(grains []*grain) []loadedGrain {
 	for i, r := range e.journal.LoadAll(records) {
 		l := &out[i]
 		l.grain, l.state, l.err = grains[i], r.Loaded, r.Err
-		if l.err == nil {
+		if l.err == nil && r.Inbox {
 			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true)
 		}
 		if l.err == nil && e.careful.Load() {
