@@ -37,6 +37,20 @@ type Program struct {
 	StartBench bench.StartNode
 }
 
+// Bound is one thing that an application is bound to: its role (one of those below),
+// its name, and where it is, without secrets: a URL or InProgram.
+type Bound struct{ Role, Name, At string }
+
+// The roles of what is bound.
+const (
+	RoleFunctions = "functions"
+	RoleIngress   = "ingress"
+	RoleEgress    = "egress"
+)
+
+// InProgram is where what Go code has registered is.
+const InProgram = "this program"
+
 // Node is an application that runs.
 type Node interface {
 	// Name is the application's.
@@ -46,6 +60,8 @@ type Node interface {
 	Created() bool
 	// URL is where the node listens, "" if it does not.
 	URL() string
+	// Bound is what the application is bound to.
+	Bound() []Bound
 	// Failed delivers the reason when the node cannot go on.
 	Failed() <-chan error
 	// Drain refuses what comes from outside, waits a while for work under way,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ type fakeNode struct {
 	failed          chan error
 	drained, closed bool
 	drain           error
+	bound           []commands.Bound
 }
 
 func (*fakeNode) Name() string { return "fake\n" }
@@ -30,6 +32,8 @@ func (*fakeNode) DataDir() string { return "/data" }
 func (n *fakeNode) Created() bool { return n.created }
 
 func (n *fakeNode) URL() string { return n.url }
+
+func (n *fakeNode) Bound() []commands.Bound { return n.bound }
 
 func (n *fakeNode) Failed() <-chan error { return n.failed }
 
@@ -64,7 +68,11 @@ func program(n *fakeNode) (*shell, context.Context, *slog.Logger) {
 
 func TestRunUntilInterrupted(t *testing.T) {
 	t.Parallel()
-	n := &fakeNode{created: true, url: "http://127.0.0.1:8080"}
+	n := &fakeNode{created: true, url: "http://127.0.0.1:8080", bound: []commands.Bound{
+		{Role: commands.RoleFunctions, Name: "a/b", At: commands.InProgram}, {Role: commands.RoleFunctions, Name: "a/c", At: commands.InProgram},
+		{Role: commands.RoleFunctions, Name: "d/*", At: "http://fns/{function.name}"},
+		{Role: commands.RoleIngress, Name: "x/in", At: "http://127.0.0.1:8090"}, {Role: commands.RoleEgress, Name: "x/out", At: "\x1b[31m"},
+	}}
 	s, ctx, _ := program(n)
 	r := s.run(ctx, "run")
 	want := `starting
@@ -72,6 +80,9 @@ application  fake\n
 data         /data (new)
 listening    http://127.0.0.1:8080
 functions    a/b, a/c
+functions    d/* at http://fns/{function.name}
+ingress      x/in at http://127.0.0.1:8090
+egress       x/out at \x1b[31m
 running, Ctrl-C drains and stops
 draining: nothing more comes in, what is under way ends (Ctrl-C again stops at once)
 stopped
@@ -84,12 +95,25 @@ stopped
 func TestRunGoesOn(t *testing.T) {
 	t.Parallel()
 	s, ctx, _ := program(&fakeNode{})
-	s.program.Functions = nil
 	r := s.run(ctx, "run")
-	for _, want := range []string{"(with what was there before)", "listening    nowhere", "functions    none"} {
+	for _, want := range []string{"(with what was there before)", "listening    nowhere"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q in\n%s", want, r.out)
 		}
+	}
+}
+
+// Of many endpoints the first are shown.
+func TestRunShowsSomeOfMuch(t *testing.T) {
+	t.Parallel()
+	n := &fakeNode{}
+	for i := range 23 {
+		n.bound = append(n.bound, commands.Bound{Role: commands.RoleFunctions, Name: fmt.Sprintf("f%d/*", i), At: "http://fns"})
+	}
+	s, ctx, _ := program(n)
+	r := s.run(ctx, "run")
+	if strings.Count(r.out, "functions ") != 21 || !strings.Contains(r.out, "functions    f19/* at http://fns\nfunctions    and 3 more\n") {
+		t.Errorf("got\n%s", r.out)
 	}
 }
 
