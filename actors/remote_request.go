@@ -175,10 +175,11 @@ func (r *remote) next() *remoteRequest {
 func (q *remoteRequest) send() {
 	w, fn := q.worker, q.grain.fn
 	ctx := w.engine.asyncContext
+	clock := w.engine.env.Clock
+	fn.metrics.requestSent()
+	began := clock.Now()
 	body, err := fn.remote.Caller.Call(ctx, fn.Type, q.sent.Append(nil))
-	if ctx.Err() != nil {
-		return
-	}
+	answered := clock.Now()
 	if err == nil {
 		decoder := fn.remote.decoders.Get().(*protocol.Decoder) //nolint:forcetypeassert // nothing else is in it
 		err = decoder.FromFunction(body, &q.response)
@@ -186,6 +187,10 @@ func (q *remoteRequest) send() {
 		if err != nil {
 			err = fmt.Errorf("the response is not a FromFunction: %w", err)
 		}
+	}
+	fn.metrics.requestEnded(answered, answered.Sub(began), err)
+	if ctx.Err() != nil {
+		return
 	}
 	q.err = err
 	w.post(func(w *worker) { w.answered(q) })
