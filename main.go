@@ -79,14 +79,6 @@ type commandNode struct{ *Node }
 
 func (n commandNode) DataDir() string { return n.config.DataDir }
 
-func (n commandNode) Bound() []commands.Bound {
-	all := make([]commands.Bound, 0, len(n.shown))
-	for _, b := range n.shown {
-		all = append(all, commands.Bound(b))
-	}
-	return all
-}
-
 func (n commandNode) Drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, n.config.DrainFor)
 	defer cancel()

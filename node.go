@@ -93,7 +93,9 @@ func (n *Node) start(ctx context.Context, a *App) (err error) {
 	if c.HTTP == "off" {
 		return nil
 	}
-	n.door = http.New(c.httpOptions(n.engine, n.about()))
+	ho := c.httpOptions(n.engine)
+	ho.Name, ho.Bound, ho.About = n.dir.Name, n.shown, n.about()
+	n.door = http.New(ho)
 	if err := n.door.Start(ctx); err != nil {
 		return err
 	}

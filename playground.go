@@ -90,10 +90,10 @@ func (p *playgrounds) close(ctx context.Context) error {
 // shown says for people where they listen.
 func (p *playgrounds) shown() (all []Bound) {
 	if p.in != nil {
-		all = append(all, Bound{RoleIngress, string(module.PlaygroundIngressID), p.in.URL() + "/<namespace>/<function>/<id>"})
+		all = append(all, Bound{Role: RoleIngress, Name: string(module.PlaygroundIngressID), At: p.in.URL() + "/<namespace>/<function>/<id>"})
 	}
 	if p.out != nil {
-		all = append(all, Bound{RoleEgress, string(module.PlaygroundEgressID), p.out.URL() + "/<topic>, topics " + strings.Join(p.topics, ", ")})
+		all = append(all, Bound{Role: RoleEgress, Name: string(module.PlaygroundEgressID), At: p.out.URL() + "/<topic>, topics " + strings.Join(p.topics, ", ")})
 	}
 	return all
 }

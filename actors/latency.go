@@ -39,11 +39,11 @@ func latencyBound(i int) time.Duration {
 	if i == latencyBuckets-1 {
 		return math.MaxInt64
 	}
-	us := time.Duration(1) << (firstLatencyBits + i/2)
+	d := time.Microsecond << (firstLatencyBits + i/2)
 	if i%2 == 1 {
-		us += us / 2
+		d += d / 2
 	}
-	return us * time.Microsecond
+	return d
 }
 
 func (l *latencies) add(d time.Duration) {

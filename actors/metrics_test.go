@@ -72,7 +72,9 @@ func TestRemoteMetrics(t *testing.T) {
 		time.Sleep(time.Second) //nolint:forbidigo // fake time
 		return nothing()
 	})
-	s2 := serve(t, func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error) { return protocol.FromFunction{}, fail })
+	s2 := serve(t, func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
+		return protocol.FromFunction{}, fail
+	})
 	o := s.remote(Remote{Endpoint: "http://fns"})
 	o.Remotes = append(o.Remotes, Remote{Functions: "bad/*", Caller: s2})
 	within(t, o, func(n *node) {
@@ -114,7 +116,9 @@ func TestRemoteMetrics(t *testing.T) {
 // attempt, why and until when.
 func TestBacklog(t *testing.T) {
 	down := &CallError{Err: errors.New("connection refused"), Unsent: true, Down: true}
-	s := serve(t, func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error) { return protocol.FromFunction{}, down })
+	s := serve(t, func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
+		return protocol.FromFunction{}, down
+	})
 	o := s.remote(Remote{})
 	o.FirstBackoff, o.LastBackoff = time.Minute, time.Minute
 	o.Remotes[0].Caller = caller(func(context.Context) ([]byte, error) { return nil, down })

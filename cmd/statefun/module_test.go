@@ -175,6 +175,35 @@ func TestPlaygroundGreeter(t *testing.T) {
 	p.ends(exit.OK)
 }
 
+// The status says where functions are, and in a sentence why an address waits.
+func TestStatusSaysWhyAddressesWait(t *testing.T) {
+	t.Parallel()
+	data, file := filepath.Join(t.TempDir(), "data"), writeModule(t, endpointAt("http://user:sesame@127.0.0.1:1")+playgroundText)
+	p := launch(t, "statefun", "run", "-f", file, "--data", data, "--http", "127.0.0.1:0")
+	p.see("running")
+	run(t, exit.OK, "send", "example/person/Bob", "--type", "long", "--value", "1", "--data", data)
+	var out string
+	for late := time.Now().Add(patience); ; {
+		if out, _ = run(t, exit.OK, "status", "--data", data); strings.Contains(out, "example/person/Bob waits") || time.Now().After(late) {
+			break
+		}
+	}
+	for _, want := range []string{
+		"\nfunctions    example/* at http://…@127.0.0.1:1/{function.name}\n", "\ningress      io.statefun.playground/ingress at http://127.0.0.1:",
+		"example/person: no request to http://…@127.0.0.1:1/{function.name} has succeeded since ",
+		"\nexample/person/Bob waits with 1 message: its function server is away: ", "connection refused", ", next attempt ",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "sesame") {
+		t.Errorf("there is the password in\n%s", out)
+	}
+	p.signal(syscall.SIGTERM)
+	p.ends(exit.OK)
+}
+
 // Without -f and without functions there must be a module somewhere; the environment
 // names one as statefun.remote.module-name does. COMPAT 59.
 func TestModuleLocations(t *testing.T) {

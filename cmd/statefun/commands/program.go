@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
+	door "github.com/statefun-go/statefun/connectors/http"
 	"github.com/statefun-go/statefun/connectors/module"
 )
 
@@ -37,20 +38,6 @@ type Program struct {
 	StartBench bench.StartNode
 }
 
-// Bound is one thing that an application is bound to: its role (one of those below),
-// its name, and where it is, without secrets: a URL or InProgram.
-type Bound struct{ Role, Name, At string }
-
-// The roles of what is bound.
-const (
-	RoleFunctions = "functions"
-	RoleIngress   = "ingress"
-	RoleEgress    = "egress"
-)
-
-// InProgram is where what Go code has registered is.
-const InProgram = "this program"
-
 // Node is an application that runs.
 type Node interface {
 	// Name is the application's.
@@ -61,7 +48,7 @@ type Node interface {
 	// URL is where the node listens, "" if it does not.
 	URL() string
 	// Bound is what the application is bound to.
-	Bound() []Bound
+	Bound() []door.Bound
 	// Failed delivers the reason when the node cannot go on.
 	Failed() <-chan error
 	// Drain refuses what comes from outside, waits a while for work under way,

@@ -15,6 +15,7 @@ import (
 	"github.com/statefun-go/statefun/cmd/statefun/commands/collector"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	door "github.com/statefun-go/statefun/connectors/http"
 )
 
 // runner is the command that runs a node.
@@ -137,11 +138,11 @@ const maxBoundLines = 20
 
 // boundLines has a line for each thing that is bound, and one for all functions of a
 // program.
-func boundLines(all []Bound) []string {
+func boundLines(all []door.Bound) []string {
 	var lines, own []string
 	count := map[string]int{}
 	for _, b := range all {
-		if b.Role == RoleFunctions && b.At == InProgram {
+		if b.Role == door.RoleFunctions && b.At == door.InProgram {
 			own = append(own, b.Name)
 			continue
 		}
@@ -150,7 +151,7 @@ func boundLines(all []Bound) []string {
 		}
 	}
 	if len(own) > 0 {
-		lines = slices.Insert(lines, 0, boundLine(RoleFunctions, strings.Join(own, ", ")))
+		lines = slices.Insert(lines, 0, boundLine(door.RoleFunctions, strings.Join(own, ", ")))
 	}
 	for _, role := range slices.Sorted(maps.Keys(count)) {
 		if more := count[role] - maxBoundLines; more > 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	door "github.com/statefun-go/statefun/connectors/http"
 )
 
 // fakeNode does as it is told.
@@ -22,7 +23,7 @@ type fakeNode struct {
 	failed          chan error
 	drained, closed bool
 	drain           error
-	bound           []commands.Bound
+	bound           []door.Bound
 }
 
 func (*fakeNode) Name() string { return "fake\n" }
@@ -33,7 +34,7 @@ func (n *fakeNode) Created() bool { return n.created }
 
 func (n *fakeNode) URL() string { return n.url }
 
-func (n *fakeNode) Bound() []commands.Bound { return n.bound }
+func (n *fakeNode) Bound() []door.Bound { return n.bound }
 
 func (n *fakeNode) Failed() <-chan error { return n.failed }
 
@@ -68,10 +69,10 @@ func program(n *fakeNode) (*shell, context.Context, *slog.Logger) {
 
 func TestRunUntilInterrupted(t *testing.T) {
 	t.Parallel()
-	n := &fakeNode{created: true, url: "http://127.0.0.1:8080", bound: []commands.Bound{
-		{Role: commands.RoleFunctions, Name: "a/b", At: commands.InProgram}, {Role: commands.RoleFunctions, Name: "a/c", At: commands.InProgram},
-		{Role: commands.RoleFunctions, Name: "d/*", At: "http://fns/{function.name}"},
-		{Role: commands.RoleIngress, Name: "x/in", At: "http://127.0.0.1:8090"}, {Role: commands.RoleEgress, Name: "x/out", At: "\x1b[31m"},
+	n := &fakeNode{created: true, url: "http://127.0.0.1:8080", bound: []door.Bound{
+		{Role: door.RoleFunctions, Name: "a/b", At: door.InProgram}, {Role: door.RoleFunctions, Name: "a/c", At: door.InProgram},
+		{Role: door.RoleFunctions, Name: "d/*", At: "http://fns/{function.name}"},
+		{Role: door.RoleIngress, Name: "x/in", At: "http://127.0.0.1:8090"}, {Role: door.RoleEgress, Name: "x/out", At: "\x1b[31m"},
 	}}
 	s, ctx, _ := program(n)
 	r := s.run(ctx, "run")
@@ -108,7 +109,7 @@ func TestRunShowsSomeOfMuch(t *testing.T) {
 	t.Parallel()
 	n := &fakeNode{}
 	for i := range 23 {
-		n.bound = append(n.bound, commands.Bound{Role: commands.RoleFunctions, Name: fmt.Sprintf("f%d/*", i), At: "http://fns"})
+		n.bound = append(n.bound, door.Bound{Role: door.RoleFunctions, Name: fmt.Sprintf("f%d/*", i), At: "http://fns"})
 	}
 	s, ctx, _ := program(n)
 	r := s.run(ctx, "run")
