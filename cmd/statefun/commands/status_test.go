@@ -29,7 +29,7 @@ func TestWaitingLines(t *testing.T) {
 	want := `a/b: no request to http://fns/{function.name} has succeeded since 03:00:53 (3m12s); the last one failed: refused
 a/b/x waits with 1,200 messages in memory and more on disk: its function server is away: refused, next attempt in 2.3s
 a/b/y waits with 1 message: attempt 2 of 10 failed: 500, next attempt at once
-a/b/z waits with 0 messages: its state cannot be read: damaged, until the node is started again
+a/b/z waits with 0 messages: its state cannot be read: damaged
 a/b: 1,497 more of its addresses wait
 there may be more: addresses whose messages wait since before the start are still being looked for
 there may be more: a part of the node was too busy to say what waits`

@@ -45,7 +45,7 @@ func waitingLine(w *door.WaitingAddress, now time.Time) string {
 	if w.Spilled {
 		messages += " in memory and more on disk"
 	}
-	next := ", until the node is started again"
+	next := ""
 	if w.Until != nil {
 		next = ", next attempt at once"
 		if in := w.Until.Sub(now); in > 0 {
