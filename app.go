@@ -85,8 +85,6 @@ func (a *App) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-n.Failed():
 		return errors.Join(err, n.Close())
-	case err = <-n.doorFailed():
-		return errors.Join(err, n.Close())
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.DrainFor)
 	defer cancel()

@@ -135,9 +135,10 @@ func (c *Config) engineOptions(journalDir string, keyGroups int) actors.Options 
 	}
 }
 
-func (c *Config) httpOptions(node http.Node, about any) http.Options {
+// httpOptions are those of the node's server, less what it says of the node.
+func (c *Config) httpOptions(node http.Node) http.Options {
 	return http.Options{
-		Node: node, About: about, Environment: c.Environment, Logger: c.Logger, Address: c.listenAddress(),
+		Node: node, Environment: c.Environment, Logger: c.Logger, Address: c.listenAddress(),
 		MaxBodyBytes: int64(c.MaxValueBytes), MaxBodiesBytes: max(256<<20, 2*int64(c.MaxValueBytes)),
 		Access: http.Access{TLSCert: c.TLSCert, TLSKey: c.TLSKey, TokenFile: c.TokenFile, Insecure: c.Insecure},
 	}

@@ -12,7 +12,7 @@ func (c *Config) flags(cmd *cobra.Command, defaults Config) {
 	f := cmd.Flags()
 	f.StringVar(&c.Name, "name", c.Name, "`name` of the application; refused if the data directory belongs to another one")
 	f.StringVar(&c.DataDir, "data", defaults.DataDir, "`directory` that keeps everything")
-	f.StringArrayVarP(&c.Modules, "file", "f", c.Modules, "module `file` (module.yaml) or directory; more may follow")
+	f.StringArrayVarP(&c.Modules, "file", "f", c.Modules, "module `file` (module.yaml), directory or file:// URL; more may follow")
 	f.StringVar(&c.HTTP, "http", defaults.HTTP, "`HOST:PORT` to listen on (port 0: a free one), or off")
 	f.StringVar(&c.Bind, "bind", c.Bind, "`HOST` for every listener, instead of its own")
 	f.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "PEM `file` with the certificate to serve HTTPS with")

@@ -3,6 +3,8 @@ package statefun
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/collector"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/processors"
+	"github.com/statefun-go/statefun/connectors/module"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -32,7 +35,7 @@ func (a *App) program() commands.Program {
 		Check: func() error {
 			c := a.Config
 			c.setDefaults()
-			return c.validate()
+			return errors.Join(c.validate(), a.locateModules(module.Locations{}))
 		},
 		Start: a.startCommand, StartBench: startBench,
 	}
@@ -40,6 +43,21 @@ func (a *App) program() commands.Program {
 		p.Functions = append(p.Functions, string(f.Type))
 	}
 	return p
+}
+
+// locateModules finds the module files that neither flags nor the program have named.
+// Those of StateFun's image are for a program that has nothing of its own.
+func (a *App) locateModules(l module.Locations) (err error) {
+	switch {
+	case len(a.Config.Modules) > 0:
+	case len(a.functions)+len(a.modules) > 0:
+		a.Config.Modules = l.Named()
+	default:
+		if a.Config.Modules, err = l.Find(); err != nil {
+			return fmt.Errorf("this program has no functions of its own, and there are %w", err)
+		}
+	}
+	return nil
 }
 
 func (a *App) startCommand(ctx context.Context, logger *slog.Logger) (commands.Node, error) {

@@ -11,8 +11,8 @@ import (
 )
 
 // Bind adds what a module defines to the application: the functions of its endpoints
-// are called over HTTP. The start fails if there is a component in it for which there
-// is no connector.
+// are called over HTTP, the playground's ingress and egress listen. The start fails
+// if there is a component in it for which there is no connector.
 func (a *App) Bind(m *module.Module) *App {
 	a.modules = append(a.modules, m)
 	return a
@@ -20,14 +20,22 @@ func (a *App) Bind(m *module.Module) *App {
 
 // bound are the modules of a node, and what runs for them.
 type bound struct {
-	endpoints []*endpoint.Endpoint
-	remotes   []actors.Remote
+	config      *Config
+	endpoints   []boundEndpoint
+	playgrounds playgrounds
+	ids         map[string]module.Place // of ingresses and egresses
+}
+
+type boundEndpoint struct {
+	spec      *module.Endpoint
+	transport *endpoint.Endpoint
 }
 
 // bind reads the module files of the configuration, and opens what they and the
 // modules of the application define. close must be called in the end, also after an
 // error.
 func (b *bound) bind(a *App) error {
+	b.config, b.ids = &a.Config, map[string]module.Place{}
 	modules := slices.Clone(a.modules)
 	if files := a.Config.Modules; len(files) > 0 {
 		m, err := a.loadModule(files)
@@ -59,17 +67,49 @@ func (a *App) loadModule(files []string) (*module.Module, error) {
 
 // add is where the kinds of components meet their connectors.
 func (b *bound) add(c module.Component) error {
+	if err := b.claim(c); err != nil {
+		return err
+	}
 	switch c := c.(type) {
 	case *module.Endpoint:
 		return b.addEndpoint(c)
+	case *module.PlaygroundIngress:
+		b.playgrounds.addIngress(c, b.config)
+		return nil
+	case *module.PlaygroundEgress:
+		return b.playgrounds.addEgress(c, b.config)
 	default:
 		return noConnector(c.Defined())
 	}
 }
 
+// claim refuses an ingress or egress that another module has. Loading sees to it
+// within one.
+func (b *bound) claim(c module.Component) error {
+	var key string
+	switch c := c.(type) {
+	case module.Ingress:
+		key = RoleIngress + " " + string(c.IngressID())
+	case module.Egress:
+		key = RoleEgress + " " + string(c.EgressID())
+	default:
+		return nil
+	}
+	place := c.Defined().Place
+	if first, ok := b.ids[key]; ok {
+		return fmt.Errorf("%s: expected one %s in all modules of the application, found another; first at %s", place, key, first)
+	}
+	b.ids[key] = place
+	return nil
+}
+
+// connected are the kinds that there are connectors for.
+const connected = string(module.KindEndpointV1 + ", " + module.KindEndpointV2 + ", " +
+	module.KindPlaygroundIngress + " or " + module.KindPlaygroundEgress)
+
 func noConnector(d module.Definition) error {
-	return fmt.Errorf("%s: expected a component of kind %s or %s, found %s, for which this version has no connector",
-		d.Place, module.KindEndpointV1, module.KindEndpointV2, d.Kind)
+	return fmt.Errorf("%s: expected a component of kind %s, found %s, for which this version has no connector",
+		d.Place, connected, d.Kind)
 }
 
 func (b *bound) addEndpoint(m *module.Endpoint) error {
@@ -77,14 +117,22 @@ func (b *bound) addEndpoint(m *module.Endpoint) error {
 	if err != nil {
 		return err
 	}
-	b.endpoints = append(b.endpoints, e)
-	b.remotes = append(b.remotes, remoteOf(m, e))
+	b.endpoints = append(b.endpoints, boundEndpoint{m, e})
 	return nil
+}
+
+// remotes are what the engine is to know of the endpoints.
+func (b *bound) remotes() []actors.Remote {
+	all := make([]actors.Remote, 0, len(b.endpoints))
+	for _, e := range b.endpoints {
+		all = append(all, remoteOf(e.spec, e.transport))
+	}
+	return all
 }
 
 // close ends requests that are under way. The engine that makes them is closed.
 func (b *bound) close() {
 	for _, e := range b.endpoints {
-		e.Close()
+		e.transport.Close()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/connectors/http"
@@ -19,6 +20,12 @@ type Node struct {
 	engine *actors.Engine
 	door   *http.Server // nil: the node does not listen
 	bound  bound
+	shown  []Bound
+
+	failed   chan error // room for all that may fail
+	watchers sync.WaitGroup
+	closed   chan struct{}
+	closing  sync.Once
 }
 
 // Start starts the application and returns its node. ctx bounds the start, not
@@ -28,14 +35,38 @@ func (a *App) Start(ctx context.Context) (*Node, error) {
 	if err := errors.Join(append(a.errs, a.Config.validate())...); err != nil {
 		return nil, err
 	}
-	n := &Node{config: a.Config}
+	n := &Node{config: a.Config, closed: make(chan struct{})}
 	if err := n.start(ctx, a); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
+	n.watch()
 	for _, in := range a.ingresses {
 		in.node = n
 	}
 	return n, nil
+}
+
+// watch collects why any part of the node cannot go on.
+func (n *Node) watch() {
+	parts := append(n.bound.playgrounds.failures(), n.engine.Failed())
+	if n.door != nil {
+		parts = append(parts, n.door.Failed())
+	}
+	n.failed = make(chan error, len(parts))
+	for _, part := range parts {
+		n.watchers.Go(func() {
+			select {
+			case err := <-part:
+				n.failed <- err
+			case <-n.closed:
+				select {
+				case err := <-part:
+					n.failed <- err
+				default:
+				}
+			}
+		})
+	}
 }
 
 func (n *Node) start(ctx context.Context, a *App) (err error) {
@@ -48,17 +79,23 @@ func (n *Node) start(ctx context.Context, a *App) (err error) {
 		return err
 	}
 	o := c.engineOptions(n.dir.JournalPath(), n.dir.KeyGroups)
-	o.Functions, o.Egresses, o.Remotes = a.functions, a.sinks(), n.bound.remotes
+	o.Functions, o.Egresses, o.Remotes, o.Pulled = a.functions, a.sinks(), n.bound.remotes(), n.bound.playgrounds.pulled()
 	if n.engine, err = actors.Open(o); err != nil {
 		return fmt.Errorf("data directory %s: %w", c.DataDir, err)
 	}
 	if err := n.engine.Start(); err != nil {
 		return err
 	}
+	if err := n.bound.playgrounds.start(ctx, n.engine); err != nil {
+		return err
+	}
+	n.show(a)
 	if c.HTTP == "off" {
 		return nil
 	}
-	n.door = http.New(c.httpOptions(n.engine, n.about()))
+	ho := c.httpOptions(n.engine)
+	ho.Name, ho.Bound, ho.About = n.dir.Name, n.shown, n.about()
+	n.door = http.New(ho)
 	if err := n.door.Start(ctx); err != nil {
 		return err
 	}
@@ -96,14 +133,7 @@ func (n *Node) URL() string {
 }
 
 // Failed delivers the reason when the node cannot go on. Close it then.
-func (n *Node) Failed() <-chan error { return n.engine.Failed() }
-
-func (n *Node) doorFailed() <-chan error {
-	if n.door == nil {
-		return nil
-	}
-	return n.door.Failed()
-}
+func (n *Node) Failed() <-chan error { return n.failed }
 
 // Send accepts a message and returns once it is durable.
 func (n *Node) Send(ctx context.Context, to functions.Address, m functions.Message) error {
@@ -129,7 +159,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if n.door != nil {
 		err = n.door.Close(ctx)
 	}
-	err = errors.Join(err, n.engine.Drain(ctx))
+	err = errors.Join(err, n.bound.playgrounds.close(ctx), n.engine.Drain(ctx))
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		n.config.Logger.Info("work under way goes on at the next start")
 		err = nil
@@ -140,11 +170,12 @@ func (n *Node) Stop(ctx context.Context) error {
 // Close stops at once. Nothing that was accepted is lost. It may be called twice.
 func (n *Node) Close() error {
 	var errs []error
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
 	if n.door != nil {
-		now, cancel := context.WithCancel(context.Background())
-		cancel()
 		errs = append(errs, n.door.Close(now))
 	}
+	errs = append(errs, n.bound.playgrounds.close(now))
 	if n.engine != nil {
 		errs = append(errs, n.engine.Close())
 	}
@@ -152,6 +183,8 @@ func (n *Node) Close() error {
 	if n.dir != nil {
 		errs = append(errs, n.dir.Close())
 	}
+	n.closing.Do(func() { close(n.closed) })
+	n.watchers.Wait()
 	return errors.Join(errs...)
 }
 

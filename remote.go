@@ -80,7 +80,7 @@ func openEndpoint(m *module.Endpoint) (*endpoint.Endpoint, error) {
 // remoteOf is what the engine is to know of an endpoint.
 func remoteOf(m *module.Endpoint, e *endpoint.Endpoint) actors.Remote {
 	r := actors.Remote{
-		Functions: string(m.Functions), Caller: caller{e}, MaxNumBatchRequests: m.MaxNumBatchRequests,
+		Functions: string(m.Functions), Caller: caller{e}, Endpoint: m.ShownURL(), MaxNumBatchRequests: m.MaxNumBatchRequests,
 		MaxBatchBytes: m.MaxBatchBytes, MaxInFlight: m.MaxInFlight, MaxAttempts: m.MaxAttempts, Host: e.Host,
 	}
 	if m.RetryForever {

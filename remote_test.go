@@ -132,15 +132,15 @@ func TestFunctionsOverHTTP(t *testing.T) {
 	lost.Wait()
 }
 
-// What a module has beyond endpoints is refused, with its place.
+// Kinds that there is no connector for are refused, with their place.
 func TestModulesWithoutConnectors(t *testing.T) {
 	t.Parallel()
-	file := write(t, "kind: io.statefun.playground.v1/ingress\nspec:\n  port: 0\n")
+	file := write(t, "kind: io.statefun.kafka.v1/egress\nspec:\n  id: a/b\n  address: kafka:9092\n")
 	_, err := statefun.New(statefun.Config{
 		DataDir: t.TempDir(), HTTP: "off", Modules: []string{file}, Logger: slog.New(slog.DiscardHandler),
 	}).Start(t.Context())
 	want := file + ":1:1: expected a component of kind"
-	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "io.statefun.playground.v1/ingress") {
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "found io.statefun.kafka.v1/egress, for which this version has no connector") {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

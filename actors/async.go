@@ -10,6 +10,7 @@ import (
 
 // asyncStart is asynchronous work that begins once it is durable.
 type asyncStart struct {
+	fn       *function
 	key      []byte
 	self     functions.Address
 	name     string
@@ -25,7 +26,7 @@ func (inv *invocation) StartAsync(name string, metadata functions.Message, work 
 	}
 	self := inv.message.Target
 	a := asyncStart{
-		key:  persistence.AsyncKey(inv.grain.record.Group, self, inv.worker.queue.next()),
+		fn: inv.fn, key: persistence.AsyncKey(inv.grain.record.Group, self, inv.worker.queue.next()),
 		self: self, name: name, metadata: metadata, work: work,
 	}
 	inv.effects.rows = append(inv.effects.rows, persistence.Row{Key: a.key, Value: encodeAsync(name, metadata)})
@@ -57,6 +58,7 @@ func decodeAsync(b []byte) (name string, metadata functions.Message, err error) 
 // startAsync runs on the committer once the work is durable.
 func (e *Engine) startAsync(a asyncStart) {
 	e.asyncRunning.Add(1)
+	a.fn.metrics.async.Add(1)
 	e.env.Dispatcher.Go("async "+a.name, func() { e.runAsync(a) })
 }
 
@@ -73,6 +75,7 @@ func (e *Engine) runAsync(a asyncStart) {
 		if err == nil || e.asyncContext.Err() == nil {
 			e.deliverAsync(a.key, a.self, functions.NewAsyncResult(a.name, a.metadata, value, err))
 		}
+		a.fn.metrics.async.Add(-1)
 		e.asyncRunning.Add(-1)
 	}()
 	value, err = a.work(e.asyncContext)

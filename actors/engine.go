@@ -153,6 +153,7 @@ type Engine struct {
 	failure  chan error
 	failOnce sync.Once
 	metrics  engineMetrics
+	noting   sync.Mutex // guards what functions note for their rates
 }
 
 type engineMetrics struct {
@@ -311,6 +312,7 @@ func (e *Engine) Start() error {
 	e.room()
 	e.queues.wake()
 	e.watchdog.start()
+	e.every("rates", rateStep, e.noteTotals)
 	e.every("sweep", max(e.opts.IdleAfter/sweeps, time.Millisecond), e.sweep)
 	return nil
 }

@@ -17,6 +17,8 @@ type function struct {
 	deadline     time.Duration
 	maxAttempts  int
 	metrics      functionMetrics
+	noted        totals                                        // at the last step of rates
+	history      *history                                      // of them
 	remote       *remote                                       // where it is called, nil: here
 	server       *server                                       // that is called there
 	introduction introduction                                  // to it
@@ -161,4 +163,7 @@ func (f *function) noteSluggish(now int64) {
 // functionMetrics are totals since the start.
 type functionMetrics struct {
 	in, outLocal, outEgress, failures, quarantined atomic.Uint64
+
+	async atomic.Int64 // work under way
+	requestMetrics
 }

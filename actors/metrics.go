@@ -50,10 +50,20 @@ type Metrics struct {
 	Journal     persistence.Metrics
 }
 
-// FunctionMetrics are totals of one function type.
+// FunctionMetrics are totals of one function type since the start, and present values.
 type FunctionMetrics struct {
 	In, OutLocal, OutEgress, Failures, Quarantined uint64
-	Counters                                       map[string]int64
+	Async                                          int64            // asynchronous work under way
+	Counters                                       map[string]int64 // what the function counts itself
+	Rates                                          Rates
+
+	// Of a function that is called elsewhere: where, its attempts at a request, those
+	// that are under way, and how many brought no response.
+	Endpoint        string
+	InFlight        int64
+	RequestFailures uint64
+	Latency         Latency
+	Failing         *Failing // nil: the last request has succeeded
 }
 
 // LiveGrains is how many there are. It may be called at any time, and takes no lock.
@@ -75,24 +85,43 @@ func (e *Engine) Metrics() Metrics {
 		m.Activations += w.activations.Load()
 		m.Held += w.held.Load()
 	}
+	counted := e.counters.byFunction()
+	e.noting.Lock()
+	defer e.noting.Unlock()
 	e.each(func(f *function) {
-		m.Functions[f.Type] = FunctionMetrics{
-			In: f.metrics.in.Load(), OutLocal: f.metrics.outLocal.Load(), OutEgress: f.metrics.outEgress.Load(),
-			Failures: f.metrics.failures.Load(), Quarantined: f.metrics.quarantined.Load(),
-			Counters: e.counters.of(f.Type),
-		}
+		of := f.read()
+		of.Counters = counted[f.Type]
+		m.Functions[f.Type] = of
 	})
 	return m
 }
 
-func (c *counters) of(t functions.TypeName) map[string]int64 {
+// read is called with Engine.noting held.
+func (f *function) read() FunctionMetrics {
+	rates, before := f.rates()
+	c := &f.metrics
+	m := FunctionMetrics{
+		In: c.in.Load(), OutLocal: c.outLocal.Load(), OutEgress: c.outEgress.Load(),
+		Failures: c.failures.Load(), Quarantined: c.quarantined.Load(), Async: c.async.Load(),
+		Rates: rates,
+	}
+	if f.remote != nil {
+		m.Endpoint, m.InFlight, m.RequestFailures = f.remote.Endpoint, c.inFlight.Load(), c.requestFailures.Load()
+		m.Latency, m.Failing = c.latency.read(&before), c.readFailing()
+	}
+	return m
+}
+
+// byFunction is what each function has counted, nil if nothing.
+func (c *counters) byFunction() map[functions.TypeName]map[string]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := map[string]int64{}
+	out := map[functions.TypeName]map[string]int64{}
 	for k, v := range c.values {
-		if k.function == t {
-			out[k.name] = v
+		if out[k.function] == nil {
+			out[k.function] = map[string]int64{}
 		}
+		out[k.function][k.name] = v
 	}
 	return out
 }

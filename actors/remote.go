@@ -60,6 +60,8 @@ type Remote struct {
 	// namespace that have neither a Remote nor a function of their own.
 	Functions string
 	Caller    Caller
+	// Endpoint is where that is, for people: without secrets.
+	Endpoint string
 	// MaxNumBatchRequests is how many invocations one request carries at most. 0 is
 	// no limit.
 	MaxNumBatchRequests int

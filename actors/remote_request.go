@@ -280,14 +280,19 @@ func (q *remoteRequest) probe() {
 // call sends a request and decodes its response.
 func (q *remoteRequest) call(request *protocol.ToFunction, response *protocol.FromFunction) error {
 	w, fn := q.worker, q.fn
+	clock := w.engine.env.Clock
+	fn.metrics.requestSent()
+	began := clock.Now()
 	body, err := fn.remote.Caller.Call(w.engine.asyncContext, fn.Type, request.Append(nil))
+	answered := clock.Now()
+	defer func() { fn.metrics.requestEnded(answered, answered.Sub(began), err) }()
 	if err != nil {
 		return err
 	}
 	decoder := fn.remote.decoders.Get().(*protocol.Decoder) //nolint:forcetypeassert // nothing else is in it
 	defer fn.remote.decoders.Put(decoder)
-	if err := decoder.FromFunction(body, response); err != nil {
-		return fmt.Errorf("the response is not a FromFunction: %w", err)
+	if err = decoder.FromFunction(body, response); err != nil {
+		err = fmt.Errorf("the response is not a FromFunction: %w", err)
 	}
-	return nil
+	return err
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"sync"
+	"time"
 
 	"github.com/statefun-go/statefun/functions"
 )
@@ -30,8 +31,9 @@ type server struct {
 	several   bool              // others were, too
 
 	down   bool
-	tries  int    // that failed, in a row
-	reason string // of the last failure, for people
+	tries  int       // that failed, in a row
+	reason string    // of the last failure, for people
+	next   time.Time // of the next try, if it is not under way
 
 	line   []waiter
 	window int // turns that may be out at a time
@@ -108,6 +110,16 @@ func (s *server) state() (successes uint64, down bool, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.successes, s.down, s.reason
+}
+
+// nextTry is when somebody in line will ask, zero if somebody does.
+func (s *server) nextTry() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.window > 0 {
+		return time.Time{}
+	}
+	return s.next
 }
 
 // succeeded is told of a response to messages.
@@ -191,6 +203,7 @@ func (s *server) pause(q *remoteRequest) {
 	s.window, s.reason = 0, "its function server is away: "+q.err.Error()
 	e, round := s.engine, s.round
 	wait := max(e.jitter(e.opts.backoff(s.tries)), faultOf(q.err).RetryAfter)
+	s.next = e.env.Clock.Now().Add(wait)
 	e.env.Clock.AfterFunc(wait, func() { s.resume(round) })
 }
 

@@ -142,9 +142,9 @@ func run(t *testing.T, want exit.Code, args ...string) (out, notes string) {
 
 func TestRunGoesOnWithWhatWasThere(t *testing.T) {
 	t.Parallel()
-	data := filepath.Join(t.TempDir(), "data")
+	data, file := filepath.Join(t.TempDir(), "data"), nowhere(t)
 	for i, before := range []string{"(new)", "(with what was there before)", "(with what was there before)"} {
-		p := launch(t, "statefun", "run", "--data", data, "--http", "127.0.0.1:0", "--name", "app")
+		p := launch(t, "statefun", "run", "-f", file, "--data", data, "--http", "127.0.0.1:0", "--name", "app")
 		if got := p.see("data "); got != data+" "+before {
 			t.Errorf("data: %s", got)
 		}
@@ -188,8 +188,8 @@ func TestTwiceStopsAtOnce(t *testing.T) {
 func TestRunIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	data := filepath.Join(dir, "data")
-	p := launch(t, "statefun", "run", "--data", data, "--http", "127.0.0.1:0", "--name", "app")
+	data, file := filepath.Join(dir, "data"), nowhere(t)
+	p := launch(t, "statefun", "run", "-f", file, "--data", data, "--http", "127.0.0.1:0", "--name", "app")
 	url := p.see("listening ")
 	p.see("running")
 	taken := strings.TrimPrefix(url, "http://")
@@ -214,14 +214,14 @@ func TestRunIsRefused(t *testing.T) {
 		{"--data " + other + " --http 8080", exit.Usage, "expected HOST:PORT or off"},
 		{"--data " + other + " --http off --workers -1", exit.Usage, "Workers: expected 0 or more"},
 	} {
-		_, notes := run(t, c.code, append([]string{"run"}, strings.Fields(c.args)...)...)
+		_, notes := run(t, c.code, append([]string{"run", "-f", file}, strings.Fields(c.args)...)...)
 		if !strings.Contains(notes, c.want) {
 			t.Errorf("%s: no %q in\n%s", c.args, c.want, notes)
 		}
 	}
 	p.signal(syscall.SIGTERM)
 	p.ends(exit.OK)
-	if _, notes := run(t, exit.Failed, "run", "--data", data, "--http", "off", "--name", "else"); !strings.Contains(notes, `belongs to the application "app", not to "else"`) {
+	if _, notes := run(t, exit.Failed, "run", "-f", file, "--data", data, "--http", "off", "--name", "else"); !strings.Contains(notes, `belongs to the application "app", not to "else"`) {
 		t.Errorf("got %s", notes)
 	}
 }

@@ -19,8 +19,10 @@ type admin struct {
 	quarantine Quarantine
 	purger     Purger
 	meter      Meter
+	backlogs   *backlogs
 	types      *jsonview.Types
 	about      any
+	bound      []Bound
 
 	writeTimeout time.Duration
 }

@@ -24,10 +24,10 @@ func (r *responses) count(status int) { r.counts[status].Add(1) }
 
 // metricsHandler exposes a node's metrics, and the process's, in a registry of
 // their own.
-func metricsHandler(m Meter, r *responses) http.Handler {
+func metricsHandler(m Meter, b *backlogs, job string, r *responses) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		newCollector(m, r), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(m, b, r), &flink{m, b, job}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
@@ -42,23 +42,33 @@ type gauge struct {
 // functionGauge is a metric of each function.
 type functionGauge struct {
 	description *prometheus.Desc
-	read        func(f *actors.FunctionMetrics) uint64
+	kind        prometheus.ValueType
+	read        func(f *functionNow) float64
+}
+
+// functionNow is all that is known of a function type.
+type functionNow struct {
+	actors.FunctionMetrics
+	backlog actors.FunctionBacklog
 }
 
 // collector shows actors.Metrics to Prometheus.
 type collector struct {
 	meter     Meter
+	backlogs  *backlogs
 	responses *responses
 
 	gauges    []gauge
 	functions []functionGauge
+	requests  *prometheus.Desc // of remote functions
 	counters  *prometheus.Desc // what functions count themselves
 	answers   *prometheus.Desc
 }
 
-func newCollector(m Meter, r *responses) *collector {
+func newCollector(m Meter, b *backlogs, r *responses) *collector {
 	return &collector{
-		meter: m, responses: r, gauges: slices.Concat(nodeGauges(), journalGauges(), diskGauges()), functions: functionGauges(),
+		meter: m, backlogs: b, responses: r, gauges: slices.Concat(nodeGauges(), journalGauges(), diskGauges()), functions: functionGauges(),
+		requests: describe("function_request_seconds", "Attempts at a request to the function's server, with or without a response.", "function"),
 		counters: describe("function_counter_total", "What functions count themselves.", "function", "counter"),
 		answers:  describe("http_responses_total", "Answers by status.", "code"),
 	}
@@ -125,15 +135,24 @@ func diskGauges() []gauge {
 }
 
 func functionGauges() []functionGauge {
-	of := func(name, help string, read func(*actors.FunctionMetrics) uint64) functionGauge {
-		return functionGauge{describe("function_"+name+"_total", help, "function"), read}
+	total := func(name, help string, read func(*functionNow) uint64) functionGauge {
+		return functionGauge{describe("function_"+name+"_total", help, "function"), prometheus.CounterValue, func(f *functionNow) float64 { return float64(read(f)) }}
+	}
+	now := func(name, help string, read func(*functionNow) int) functionGauge {
+		return functionGauge{describe("function_"+name, help, "function"), prometheus.GaugeValue, func(f *functionNow) float64 { return float64(read(f)) }}
 	}
 	return []functionGauge{
-		of("in", "Messages handled.", func(f *actors.FunctionMetrics) uint64 { return f.In }),
-		of("out_local", "Messages sent to functions of this node.", func(f *actors.FunctionMetrics) uint64 { return f.OutLocal }),
-		of("out_egress", "Records sent to egresses.", func(f *actors.FunctionMetrics) uint64 { return f.OutEgress }),
-		of("failures", "Invocations that failed.", func(f *actors.FunctionMetrics) uint64 { return f.Failures }),
-		of("quarantined", "Messages set aside.", func(f *actors.FunctionMetrics) uint64 { return f.Quarantined }),
+		total("in", "Messages handled.", func(f *functionNow) uint64 { return f.In }),
+		total("out_local", "Messages sent to functions of this node.", func(f *functionNow) uint64 { return f.OutLocal }),
+		total("out_egress", "Records sent to egresses.", func(f *functionNow) uint64 { return f.OutEgress }),
+		total("failures", "Invocations that failed.", func(f *functionNow) uint64 { return f.Failures }),
+		total("quarantined", "Messages set aside.", func(f *functionNow) uint64 { return f.Quarantined }),
+		total("request_failures", "Attempts at a request to the function's server that brought no response.", func(f *functionNow) uint64 { return f.RequestFailures }),
+		now("requests_in_flight", "Requests to the function's server under way.", func(f *functionNow) int { return int(f.InFlight) }),
+		now("async_running", "Asynchronous operations under way.", func(f *functionNow) int { return int(f.Async) }),
+		now("pending_messages", "Messages that wait in memory, or are being handled.", func(f *functionNow) int { return f.backlog.Pending }),
+		now("spilled_addresses", "Addresses with messages that wait on disk.", func(f *functionNow) int { return f.backlog.Spilled }),
+		now("waiting_addresses", "Addresses that wait for their next attempt, or cannot go on.", func(f *functionNow) int { return f.backlog.Waiting }),
 	}
 }
 
@@ -145,32 +164,51 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for i := range c.functions {
 		ch <- c.functions[i].description
 	}
+	ch <- c.requests
 	ch <- c.counters
 	ch <- c.answers
 }
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	m := c.meter.Metrics()
+	m, backlog := c.meter.Metrics(), c.backlogs.get()
 	for i := range c.gauges {
 		g := &c.gauges[i]
 		collect(ch, g.description, g.kind, g.read(&m))
 	}
 	for t := range m.Functions {
-		f := m.Functions[t]
-		for i := range c.functions {
-			g := &c.functions[i]
-			collect(ch, g.description, prometheus.CounterValue, float64(g.read(&f)), string(t))
+		f := functionNow{FunctionMetrics: m.Functions[t]}
+		if b := backlog.Functions[t]; b != nil {
+			f.backlog = *b
 		}
-		for name, n := range f.Counters {
-			// Functions may count down.
-			collect(ch, c.counters, prometheus.UntypedValue, float64(n), string(t), name)
-		}
+		c.collectFunction(ch, string(t), &f)
 	}
 	for status := range c.responses.counts {
 		if n := c.responses.counts[status].Load(); n > 0 {
 			collect(ch, c.answers, prometheus.CounterValue, float64(n), strconv.Itoa(status))
 		}
+	}
+}
+
+func (c *collector) collectFunction(ch chan<- prometheus.Metric, name string, f *functionNow) {
+	for i := range c.functions {
+		g := &c.functions[i]
+		collect(ch, g.description, g.kind, g.read(f), name)
+	}
+	if f.Latency.Count > 0 {
+		buckets := make(map[float64]uint64, len(f.Latency.Buckets))
+		for _, b := range f.Latency.Buckets {
+			buckets[b.UpTo.Seconds()] = b.Count
+		}
+		h, err := prometheus.NewConstHistogram(c.requests, f.Latency.Count, f.Latency.Sum.Seconds(), buckets, strings.ToValidUTF8(name, "\uFFFD"))
+		if err != nil {
+			h = prometheus.NewInvalidMetric(c.requests, err)
+		}
+		ch <- h
+	}
+	for counter, n := range f.Counters {
+		// Functions may count down.
+		collect(ch, c.counters, prometheus.UntypedValue, float64(n), name, counter)
 	}
 }
 

@@ -53,7 +53,8 @@ type Purger interface {
 	PurgeType(ctx context.Context, t functions.TypeName, dry bool) (actors.Purged, error)
 }
 
-// Meter counts.
+// Meter counts, and says what waits.
 type Meter interface {
 	Metrics() actors.Metrics
+	Backlog(ctx context.Context) actors.Backlog
 }

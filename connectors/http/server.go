@@ -34,6 +34,10 @@ type Options struct {
 	// Ready reports why the node is not ready, for /readyz. Defaults to always
 	// ready.
 	Ready func() error
+	// Name of the application: the label job_name of StateFun's metrics.
+	Name string
+	// Bound is shown by /io.statefun/status.
+	Bound []Bound
 	// About is shown by /io.statefun/status as "node".
 	About any
 	// Types are those whose values are shown as JSON, besides the built-in types,
@@ -97,16 +101,17 @@ func (s *Server) Start(ctx context.Context) error {
 
 func newHandler(o *Options, g *httpserver.Guard) *handler {
 	types := jsonview.New(o.Types...)
+	waiting := &backlogs{meter: o.Node}
 	h := &handler{
 		guard:  g,
 		sender: sender{ingress: o.Node, types: types, callTimeout: o.CallTimeout, maxCallTimeout: o.MaxCallTimeout, writeTimeout: o.WriteTimeout},
 		viewer: viewer{states: o.Node, types: types, writeTimeout: o.WriteTimeout},
-		admin:  admin{quarantine: o.Node, purger: o.Node, meter: o.Node, types: types, about: o.About, writeTimeout: o.WriteTimeout},
+		admin:  admin{quarantine: o.Node, purger: o.Node, meter: o.Node, backlogs: waiting, types: types, about: o.About, bound: o.Bound, writeTimeout: o.WriteTimeout},
 		ready:  o.Ready,
 		logger: o.Logger,
 	}
 	h.sender.bodies.Limit, h.sender.bodies.Room = o.MaxBodyBytes, o.MaxBodiesBytes
-	h.metrics = metricsHandler(o.Node, &h.responses)
+	h.metrics = metricsHandler(o.Node, waiting, o.Name, &h.responses)
 	return h
 }
 

@@ -1,7 +1,11 @@
 package http
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/functions"
@@ -12,7 +16,9 @@ import (
 // of the node, and present values.
 type Status struct {
 	// Node is what Options.About says of the node.
-	Node        any                                   `json:"node,omitempty"`
+	Node any `json:"node,omitempty"`
+	// Bound is what Options.Bound has.
+	Bound       []Bound                               `json:"bound,omitempty"`
 	Accepted    uint64                                `json:"accepted"` // messages from outside
 	Replies     uint64                                `json:"replies"`
 	LateReplies uint64                                `json:"late_replies"` // that nobody waited for
@@ -21,8 +27,12 @@ type Status struct {
 	Quarantined int64                                 `json:"quarantined"`
 	Async       int64                                 `json:"async_running"`
 	Functions   map[functions.TypeName]FunctionStatus `json:"functions"`
-	Journal     JournalStatus                         `json:"journal"`
-	Disk        DiskStatus                            `json:"disk"`
+	// Searching says that addresses whose messages wait since a former run are still
+	// being looked for, Partial that part of the node was too busy to say what waits.
+	Searching bool          `json:"searching,omitempty"`
+	Partial   bool          `json:"partial,omitempty"`
+	Journal   JournalStatus `json:"journal"`
+	Disk      DiskStatus    `json:"disk"`
 }
 
 // DiskStatus says what is known of the disk that the data directory is on, in
@@ -35,7 +45,7 @@ type DiskStatus struct {
 	Space   string `json:"space"` // ample, low: ingresses refuse, scarce: functions pause, too
 }
 
-// FunctionStatus are the totals of a function type.
+// FunctionStatus are the totals of a function type, and what waits for it.
 type FunctionStatus struct {
 	In          uint64           `json:"in"`
 	OutLocal    uint64           `json:"out_local"`
@@ -43,6 +53,35 @@ type FunctionStatus struct {
 	Failures    uint64           `json:"failures"`
 	Quarantined uint64           `json:"quarantined"`
 	Counters    map[string]int64 `json:"counters,omitempty"` // the function's own
+	Async       int64            `json:"async_running"`
+
+	Pending int `json:"pending_messages"`  // in memory, those that are being handled included
+	Spilled int `json:"spilled_addresses"` // that have more on disk
+	Waiting int `json:"waiting_addresses"` // for their next attempt, or they cannot go on
+	// Worst are some of these addresses: those with the most messages.
+	Worst []WaitingAddress `json:"worst,omitempty"`
+
+	// Endpoint is where the function is called; empty: here, as what follows.
+	Endpoint        string         `json:"endpoint,omitempty"`
+	InFlight        int64          `json:"requests_in_flight,omitempty"`
+	Requests        uint64         `json:"requests,omitempty"`
+	RequestFailures uint64         `json:"request_failures,omitempty"`
+	Failing         *FailingStatus `json:"failing,omitempty"`
+}
+
+// WaitingAddress says why an address waits, and until when.
+type WaitingAddress struct {
+	Address functions.Address `json:"address"`
+	Reason  string            `json:"reason"`
+	Until   *time.Time        `json:"until,omitempty"` // none: open
+	Pending int               `json:"pending_messages"`
+	Spilled bool              `json:"spilled,omitempty"` // it has more on disk
+}
+
+// FailingStatus says since when no request has succeeded, and how the last one failed.
+type FailingStatus struct {
+	Since time.Time `json:"since"`
+	Error string    `json:"error"`
 }
 
 // JournalStatus says what the journal did and how large it is.
@@ -64,11 +103,11 @@ func (a *admin) status(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	m := a.meter.Metrics()
+	m, b := a.meter.Metrics(), a.backlogs.get()
 	return a.answer(w, Status{
-		Node: a.about, Accepted: m.Sends, Replies: m.Replies, LateReplies: m.LateReplies,
+		Node: a.about, Bound: a.bound, Searching: b.Searching, Partial: b.Partial, Accepted: m.Sends, Replies: m.Replies, LateReplies: m.LateReplies,
 		LiveGrains: m.LiveGrains, Waiting: m.Held, Quarantined: m.Quarantined, Async: m.Async,
-		Functions: functionStatus(m.Functions), Journal: journalStatus(&m.Journal),
+		Functions: functionStatus(m.Functions, &b), Journal: journalStatus(&m.Journal),
 		Disk: diskStatus(&m.Journal.Space),
 	})
 }
@@ -77,13 +116,56 @@ func diskStatus(s *persistence.Space) DiskStatus {
 	return DiskStatus{Free: s.Free, Total: s.Total, Owed: s.Owed, Reserve: s.Reserve, Space: s.Level.String()}
 }
 
-func functionStatus(all map[functions.TypeName]actors.FunctionMetrics) map[functions.TypeName]FunctionStatus {
+// maxWorst bounds the addresses that a status shows, and maxErrorBytes their reasons.
+const (
+	maxWorst      = 100
+	maxErrorBytes = 512
+)
+
+func functionStatus(all map[functions.TypeName]actors.FunctionMetrics, b *actors.Backlog) map[functions.TypeName]FunctionStatus {
 	out := make(map[functions.TypeName]FunctionStatus, len(all))
-	for t := range all {
+	room := maxWorst
+	for _, t := range sortedTypes(all) {
 		f := all[t]
-		out[t] = FunctionStatus{f.In, f.OutLocal, f.OutEgress, f.Failures, f.Quarantined, f.Counters}
+		s := FunctionStatus{
+			In: f.In, OutLocal: f.OutLocal, OutEgress: f.OutEgress, Failures: f.Failures, Quarantined: f.Quarantined,
+			Counters: f.Counters, Async: f.Async,
+			Endpoint: f.Endpoint, InFlight: f.InFlight, Requests: f.Latency.Count, RequestFailures: f.RequestFailures,
+		}
+		if f.Failing != nil {
+			s.Failing = &FailingStatus{f.Failing.Since, clipped(f.Failing.Err.Error())}
+		}
+		if w := b.Functions[t]; w != nil {
+			s.Pending, s.Spilled, s.Waiting = w.Pending, w.Spilled, w.Waiting
+			s.Worst = worst(w.Worst[:min(room, len(w.Worst))])
+			room -= len(s.Worst)
+		}
+		out[t] = s
 	}
 	return out
+}
+
+func worst(all []actors.WaitingAddress) []WaitingAddress {
+	out := make([]WaitingAddress, 0, len(all))
+	for _, a := range all {
+		w := WaitingAddress{Address: a.Address, Reason: clipped(a.Reason), Pending: a.Pending, Spilled: a.Spilled}
+		if !a.Until.IsZero() {
+			w.Until = &a.Until
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func clipped(s string) string {
+	if len(s) <= maxErrorBytes {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxErrorBytes], "") + "…"
+}
+
+func sortedTypes[F any](all map[functions.TypeName]F) []functions.TypeName {
+	return slices.Sorted(maps.Keys(all))
 }
 
 func journalStatus(m *persistence.Metrics) JournalStatus {

@@ -66,10 +66,13 @@ func (e *Endpoint) URL(t functions.TypeName) string {
 	return strings.ReplaceAll(e.URLPathTemplate, nameHolder, t.Name())
 }
 
-// String implements Component. It shows the URL as it is written, with references
-// instead of what they yield, and without a password.
+// ShownURL is the URL template as it is written, for people: with references instead
+// of what they yield, and without a password.
+func (e *Endpoint) ShownURL() string { return e.shownURL }
+
+// String implements Component.
 func (e *Endpoint) String() string {
-	return fmt.Sprintf("functions %s at %s", e.Functions, e.shownURL)
+	return fmt.Sprintf("functions %s at %s", e.Functions, e.ShownURL())
 }
 
 func bindEndpointV1(d Definition, spec *Object) Component {

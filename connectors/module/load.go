@@ -11,9 +11,6 @@ import (
 	"github.com/statefun-go/statefun/functions"
 )
 
-// DefaultDirectory is where StateFun's image has the modules of an application.
-const DefaultDirectory = "/opt/statefun/modules"
-
 // Options say how module files are read.
 type Options struct {
 	// Registry has the kinds. Defaults to those of NewRegistry.

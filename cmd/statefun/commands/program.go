@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands/bench"
+	door "github.com/statefun-go/statefun/connectors/http"
 	"github.com/statefun-go/statefun/connectors/module"
 )
 
@@ -46,6 +47,8 @@ type Node interface {
 	Created() bool
 	// URL is where the node listens, "" if it does not.
 	URL() string
+	// Bound is what the application is bound to.
+	Bound() []door.Bound
 	// Failed delivers the reason when the node cannot go on.
 	Failed() <-chan error
 	// Drain refuses what comes from outside, waits a while for work under way,

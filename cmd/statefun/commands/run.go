@@ -3,8 +3,11 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +15,7 @@ import (
 	"github.com/statefun-go/statefun/cmd/statefun/commands/collector"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	door "github.com/statefun-go/statefun/connectors/http"
 )
 
 // runner is the command that runs a node.
@@ -30,6 +34,9 @@ func runCommand(c *console.Console, p Program) *cobra.Command {
 		Long: `Runs a node until Ctrl-C or SIGTERM; then it takes nothing more from outside, ends
 what is under way, and stops. A second Ctrl-C stops at once. Nothing that was
 accepted is lost either way, nor by kill -9: the next start goes on with it.
+
+What module files (module.yaml) define is part of the application. ` + moduleHelp + `
+(A program with functions of its own does not look there.)
 
 It logs to standard error. Unless GOGC is set, it runs with GOGC=400, and less as
 the heap nears 416 MiB.
@@ -120,13 +127,41 @@ func (r *runner) greet(n Node) {
 	} else {
 		c.Printf("listening    nowhere\n")
 	}
-	if fs := r.program.Functions; len(fs) > 0 {
-		c.Printf("functions    %s\n", strings.Join(fs, ", "))
-	} else {
-		c.Printf("functions    none: this program has no functions of its own\n")
+	for _, line := range boundLines(n.Bound()) {
+		c.Printf("%s\n", console.Clean(line))
 	}
 	c.Printf("running, Ctrl-C drains and stops\n")
 }
+
+// maxBoundLines are shown of each role.
+const maxBoundLines = 20
+
+// boundLines has a line for each thing that is bound, and one for all functions of a
+// program.
+func boundLines(all []door.Bound) []string {
+	var lines, own []string
+	count := map[string]int{}
+	for _, b := range all {
+		if b.Role == door.RoleFunctions && b.At == door.InProgram {
+			own = append(own, b.Name)
+			continue
+		}
+		if count[b.Role]++; count[b.Role] <= maxBoundLines {
+			lines = append(lines, boundLine(b.Role, b.Name+" at "+b.At))
+		}
+	}
+	if len(own) > 0 {
+		lines = slices.Insert(lines, 0, boundLine(door.RoleFunctions, strings.Join(own, ", ")))
+	}
+	for _, role := range slices.Sorted(maps.Keys(count)) {
+		if more := count[role] - maxBoundLines; more > 0 {
+			lines = append(lines, boundLine(role, fmt.Sprintf("and %d more", more)))
+		}
+	}
+	return lines
+}
+
+func boundLine(role, text string) string { return fmt.Sprintf("%-12s %s", role, text) }
 
 // advised is an error with advice.
 type advised struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	door "github.com/statefun-go/statefun/connectors/http"
 )
 
 // fakeNode does as it is told.
@@ -21,6 +23,7 @@ type fakeNode struct {
 	failed          chan error
 	drained, closed bool
 	drain           error
+	bound           []door.Bound
 }
 
 func (*fakeNode) Name() string { return "fake\n" }
@@ -30,6 +33,8 @@ func (*fakeNode) DataDir() string { return "/data" }
 func (n *fakeNode) Created() bool { return n.created }
 
 func (n *fakeNode) URL() string { return n.url }
+
+func (n *fakeNode) Bound() []door.Bound { return n.bound }
 
 func (n *fakeNode) Failed() <-chan error { return n.failed }
 
@@ -64,7 +69,11 @@ func program(n *fakeNode) (*shell, context.Context, *slog.Logger) {
 
 func TestRunUntilInterrupted(t *testing.T) {
 	t.Parallel()
-	n := &fakeNode{created: true, url: "http://127.0.0.1:8080"}
+	n := &fakeNode{created: true, url: "http://127.0.0.1:8080", bound: []door.Bound{
+		{Role: door.RoleFunctions, Name: "a/b", At: door.InProgram}, {Role: door.RoleFunctions, Name: "a/c", At: door.InProgram},
+		{Role: door.RoleFunctions, Name: "d/*", At: "http://fns/{function.name}"},
+		{Role: door.RoleIngress, Name: "x/in", At: "http://127.0.0.1:8090"}, {Role: door.RoleEgress, Name: "x/out", At: "\x1b[31m"},
+	}}
 	s, ctx, _ := program(n)
 	r := s.run(ctx, "run")
 	want := `starting
@@ -72,6 +81,9 @@ application  fake\n
 data         /data (new)
 listening    http://127.0.0.1:8080
 functions    a/b, a/c
+functions    d/* at http://fns/{function.name}
+ingress      x/in at http://127.0.0.1:8090
+egress       x/out at \x1b[31m
 running, Ctrl-C drains and stops
 draining: nothing more comes in, what is under way ends (Ctrl-C again stops at once)
 stopped
@@ -84,12 +96,25 @@ stopped
 func TestRunGoesOn(t *testing.T) {
 	t.Parallel()
 	s, ctx, _ := program(&fakeNode{})
-	s.program.Functions = nil
 	r := s.run(ctx, "run")
-	for _, want := range []string{"(with what was there before)", "listening    nowhere", "functions    none"} {
+	for _, want := range []string{"(with what was there before)", "listening    nowhere"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q in\n%s", want, r.out)
 		}
+	}
+}
+
+// Of many endpoints the first are shown.
+func TestRunShowsSomeOfMuch(t *testing.T) {
+	t.Parallel()
+	n := &fakeNode{}
+	for i := range 23 {
+		n.bound = append(n.bound, door.Bound{Role: door.RoleFunctions, Name: fmt.Sprintf("f%d/*", i), At: "http://fns"})
+	}
+	s, ctx, _ := program(n)
+	r := s.run(ctx, "run")
+	if strings.Count(r.out, "functions ") != 21 || !strings.Contains(r.out, "functions    f19/* at http://fns\nfunctions    and 3 more\n") {
+		t.Errorf("got\n%s", r.out)
 	}
 }
 

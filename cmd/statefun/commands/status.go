@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/statefun-go/statefun/cmd/statefun/commands/console"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
 	door "github.com/statefun-go/statefun/connectors/http"
+	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
 )
 
@@ -22,7 +24,12 @@ func statusCommand(n *node) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what a node does",
-		Long: `Shows what a node runs, and how much it holds and did since its start.
+		Long: `Shows what a node runs, and how much it holds and did since its start; then which
+addresses wait, why and until when. Of each function there are the messages that came
+in, went out to functions, and to egresses; attempts that failed; messages that are
+quarantined, and that are pending: in memory, or more (+) on disk; addresses that wait
+after a failure; requests to its server and asynchronous work in flight; and where it
+is called.
 
 ` + exit.Help,
 		Args: cobra.NoArgs,
@@ -91,15 +98,35 @@ func printStatus(c *console.Console, url string, s *door.Status) {
 	t.Row("disk", diskSentence(&s.Disk))
 	t.Row("last sync", console.Milliseconds(time.Duration(j.LastSync*float64(time.Second))))
 	t.Print()
-	if len(s.Functions) == 0 {
-		return
+	if len(s.Bound) > 0 {
+		c.Printf("\n")
+		for _, line := range boundLines(s.Bound) {
+			c.Printf("%s\n", console.Clean(line))
+		}
 	}
-	c.Printf("\n")
-	t = c.Table("FUNCTION", "IN", "OUT", "EGRESS", "FAILURES", "QUARANTINED").Right(2, 3, 4, 5, 6)
-	for _, name := range slices.Sorted(maps.Keys(s.Functions)) {
-		f := s.Functions[name]
-		t.Row(string(name), console.Count(f.In), console.Count(f.OutLocal), console.Count(f.OutEgress),
-			console.Count(f.Failures), console.Count(f.Quarantined))
+	if len(s.Functions) > 0 {
+		c.Printf("\n")
+		printFunctions(c, s.Functions)
+	}
+	if lines := waitingLines(s, time.Now()); len(lines) > 0 {
+		c.Printf("\n")
+		for _, line := range lines {
+			c.Printf("%s\n", console.Clean(line))
+		}
+	}
+}
+
+func printFunctions(c *console.Console, all map[functions.TypeName]door.FunctionStatus) {
+	t := c.Table("FUNCTION", "IN", "OUT", "EGRESS", "FAILURES", "QUARANTINED", "PENDING", "WAITING", "IN FLIGHT", "ENDPOINT").Right(2, 3, 4, 5, 6, 7, 8, 9)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		f := all[name]
+		pending := console.Count(f.Pending)
+		if f.Spilled > 0 {
+			pending += "+"
+		}
+		inFlight := f.InFlight + f.Async
+		t.Row(string(name), console.Count(f.In), console.Count(f.OutLocal), console.Count(f.OutEgress), console.Count(f.Failures),
+			console.Count(f.Quarantined), pending, console.Count(f.Waiting), console.Count(inFlight), cmp.Or(f.Endpoint, door.InProgram))
 	}
 	t.Print()
 }

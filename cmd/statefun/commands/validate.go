@@ -3,7 +3,6 @@ package commands
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +14,11 @@ import (
 
 // maxProblems is how many errors, and warnings, are shown.
 const maxProblems = 100
+
+// moduleHelp says where module files are.
+const moduleHelp = `A directory stands for the files module.yaml in it and right below it; file:// URLs
+will do, too. Without -f, it is what the environment variable ` + module.LocationVariable + ` has (paths,
+separated by commas), or else ` + module.DefaultDirectory + `.`
 
 // validate is the command that checks module files.
 type validate struct {
@@ -33,8 +37,7 @@ func validateCommand(c *console.Console, p Program) *cobra.Command {
 warning with file, line and column, on standard error. Nothing is started. What the
 files refer to must be here: environment variables, secrets, certificates.
 
-A directory stands for the files module.yaml in it and right below it. Without -f,
-it is ` + module.DefaultDirectory + `.
+` + moduleHelp + `
 
 ` + exit.Help + ` Warnings alone are 0.`,
 		Example: `  statefun validate -f module.yaml
@@ -68,10 +71,11 @@ type component struct {
 
 func (v *validate) run() error {
 	if len(v.paths) == 0 {
-		if _, err := os.Stat(module.DefaultDirectory); err != nil {
-			return exit.Usagef("expected -f with a module file or directory, found none, and there is no %s", module.DefaultDirectory)
+		found, err := module.Locations{}.Find()
+		if err != nil {
+			return exit.With(exit.Usage, err)
 		}
-		v.paths = []string{module.DefaultDirectory}
+		v.paths = found
 	}
 	o := module.Options{Registry: v.program.Kinds, MaxProblems: maxProblems}
 	for _, f := range v.program.Functions {

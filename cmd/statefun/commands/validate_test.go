@@ -122,5 +122,5 @@ func TestValidateNothing(t *testing.T) {
 		t.Skip("this machine has modules of StateFun")
 	}
 	s := &shell{}
-	s.expect(t, exit.Usage, "validate", "expected -f with a module file or directory", module.DefaultDirectory)
+	s.expect(t, exit.Usage, "validate", "expected -f with a file or directory", module.LocationVariable, module.DefaultDirectory)
 }
