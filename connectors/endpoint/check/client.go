@@ -97,7 +97,10 @@ func bare(err error) error {
 	return err
 }
 
-var errTooLarge = errors.New("the answer is too large")
+var (
+	errTooLarge   = errors.New("the answer is too large")
+	errNotEncoded = errors.New("the answer is not in its Content-Encoding")
+)
 
 func readAtMost(from io.Reader, most int) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(from, int64(most)+1))
@@ -135,7 +138,7 @@ func (r *reply) decompress(most int) error {
 		r.body, err = readAtMost(plain, most)
 	}
 	if err != nil {
-		return fmt.Errorf("the answer is not in its Content-Encoding, %s: %w", coding, err)
+		return fmt.Errorf("%w, %s: %w", errNotEncoded, coding, err)
 	}
 	r.coding = coding
 	return nil

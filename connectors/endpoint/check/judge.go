@@ -22,10 +22,11 @@ func judge(d *endpoint.Door, r *reply) (*protocol.FromFunction, *fault) {
 		g := guess(r.body)
 		return nil, &fault{fmt.Sprintf("the body is no FromFunction: %v; it begins with % x%s", err, r.body[:min(len(r.body), 16)], g.looksLike()), g.advice}
 	}
-	if len(r.body) > 0 && m.Size() == 0 {
+	if len(r.body) > 0 && !m.InvocationResult.Present && !m.IncompleteInvocationContext.Present {
 		// All of it was skipped as unknown fields.
 		return nil, &fault{
-			fmt.Sprintf("the body has neither invocation_result (field 100) nor incomplete_invocation_context (field 101); it begins with % x", r.body[:min(len(r.body), 16)]),
+			fmt.Sprintf("the body has neither invocation_result (field 100) nor incomplete_invocation_context (field 101); it begins with % x%s",
+				r.body[:min(len(r.body), 16)], guess(r.body).looksLike()),
 			"encode a FromFunction of sdk/request-reply.proto; the runtime reads this one as success without effects",
 		}
 	}
@@ -50,7 +51,7 @@ func judgeHead(d *endpoint.Door, r *reply) *fault {
 }
 
 func isOctets(h http.Header) bool {
-	for _, v := range strings.Split(strings.Join(h.Values("Content-Type"), ","), ",") {
+	for v := range strings.SplitSeq(strings.Join(h.Values("Content-Type"), ","), ",") {
 		if strings.EqualFold(strings.TrimSpace(v), protocol.ContentType) {
 			return true
 		}
@@ -93,6 +94,8 @@ func noAnswer(err error) *fault {
 		f.what, f.advice = "no complete answer came in time", "some servers never answer when a function throws; see the server's log, or allow for more with --timeout"
 	case errors.Is(err, errTooLarge):
 		f.what, f.advice = err.Error(), "raise payload_max_bytes in the endpoint's transport, or send less in one answer"
+	case errors.Is(err, errNotEncoded):
+		f.what, f.advice = err.Error(), "compress the body, or leave the header out"
 	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`):
 		f.advice = "the server expects TLS on this port: use https in the URL"
 	case strings.Contains(err.Error(), "malformed HTTP"):

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/statefun-go/statefun/functions/protocol"
 )
@@ -52,7 +53,7 @@ func unknownRequest(size int) []byte {
 // a failure, or messages to misspelled names are lost.
 func (c *checker) unknown(r *reply, to *client) {
 	const check = "unknown function"
-	template := c.options.Endpoint.URL != "" && to.door.URL.Path != "" && hasPlaceholder(c.options.Endpoint.URL)
+	template := strings.Contains(c.options.Endpoint.URL, "{function.name}")
 	_, f := judge(to.door, r)
 	switch {
 	case f == nil:
@@ -71,8 +72,6 @@ func (c *checker) unknown(r *reply, to *client) {
 		c.timed(Finding{Check: "post", Outcome: Failed, What: f.what, Advice: f.advice}, r)
 	}
 }
-
-func hasPlaceholder(url string) bool { return bytes.Contains([]byte(url), []byte("{function.name}")) }
 
 func (c *checker) keepAlive(first, again *reply) {
 	const check = "keep-alive"
