@@ -99,7 +99,9 @@ type checker struct {
 	options Options
 	door    *endpoint.Door // to the function, or to an unknown one
 	report  *Report
-	calls   []time.Duration
+	calls   []time.Duration // of the function
+	closes  bool            // the server has closed a connection after a refusal
+	reused  bool            // a call of the function had the connection of an earlier one
 }
 
 func (c *checker) run(ctx context.Context) {

@@ -364,10 +364,6 @@ func TestUnasked(t *testing.T) {
 		"refused":    {status(403, "text/plain", ""), check.Failed, "post", []string{"403", "header"}},
 		"400":        {status(400, "text/plain", "which function?"), check.OK, "unknown function", []string{"which function?"}},
 		"TLS":        {status(400, "text/plain", "Client sent an HTTP request to an HTTPS server."), check.Failed, "post", []string{"https in the URL"}},
-		"closes": {func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Connection", "close")
-			status(500, "text/plain", "")(w, r)
-		}, check.Note, "keep-alive", []string{"closes the connection"}},
 		// COMPAT §1.3: aiohttp
 		"413": {func(w http.ResponseWriter, r *http.Request) {
 			if r.ContentLength > 1<<20 {
@@ -395,6 +391,16 @@ func TestUnasked(t *testing.T) {
 			want(t, run(t, start(t, &server{unknown: c.unknown})), c.outcome, c.check, c.parts...)
 		})
 	}
+	closing := func(w http.ResponseWriter) { w.Header().Set("Connection", "close") }
+	refusing := start(t, &server{unknown: func(w http.ResponseWriter, r *http.Request) {
+		closing(w)
+		status(500, "text/plain", "")(w, r)
+	}})
+	want(t, run(t, refusing), check.OK, "keep-alive", "but for one on which a request was refused")
+	refusing.Function, refusing.Message = "", protocol.TypedValue{}
+	want(t, run(t, refusing), check.Note, "keep-alive", "after it has refused", "--function")
+	always := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { closing(w); (&server{}).ServeHTTP(w, r) })
+	want(t, run(t, start(t, always)), check.Note, "keep-alive", "after each answer")
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			status(200, "text/html", "<html>")(w, r)

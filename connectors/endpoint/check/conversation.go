@@ -43,6 +43,7 @@ func (c *checker) converse(ctx context.Context, to *client) {
 	if !ok {
 		return
 	}
+	defer c.kept()
 	if !c.options.Message.Present {
 		c.skipped("message", "no message was given, so the function was not invoked; --type with --value, --string or --file gives one, and it is sent %d times", Invocations)
 		return
@@ -87,6 +88,7 @@ func (v *conversation) ask(ctx context.Context, check string, body []byte) (*pro
 		return nil, r
 	}
 	v.calls = append(v.calls, r.took)
+	v.reused = v.reused || len(v.calls) > 1 && r.reused
 	return m, r
 }
 
@@ -341,6 +343,17 @@ func ordered(rest []byte) []byte {
 		return rest
 	}
 	return m.Append(nil)
+}
+
+// kept says whether connections are kept, if that is not known yet.
+func (c *checker) kept() {
+	switch {
+	case !c.closes || len(c.calls) < 2:
+	case c.reused:
+		c.ok("keep-alive", "the connection is used again, but for one on which a request was refused")
+	default:
+		c.note("keep-alive", "the server closes the connection after each answer: every call connects anew", "let it keep connections (HTTP/1.1 does unless told otherwise)")
+	}
 }
 
 // times says how long calls took.

@@ -81,8 +81,10 @@ func (c *checker) keepAlive(first, again *reply) {
 			"answer, or close the connection with the header Connection: close")
 	case again.reused:
 		c.ok(check, "the connection is used again: %.1f ms, after %.1f ms with connecting", ms(again), ms(first))
+	case c.options.Function == "":
+		c.note(check, "the server closes the connection after it has refused a request", "many do so after errors; --function shows whether it keeps connections otherwise")
 	default:
-		c.note(check, "the server closes the connection after each answer: every call connects anew", "let it keep connections (HTTP/1.1 does unless told otherwise)")
+		c.closes = true // perhaps only after errors: the conversation will show
 	}
 }
 
