@@ -68,7 +68,7 @@ not reached, 130 interrupted.`,
 	f := cmd.Flags()
 	f.StringVar(&k.function, "function", "", "`name` of the function to speak with: namespace/name")
 	f.StringVar(&k.options.ID, "id", "check", "`id` of the function's instance")
-	k.message.flags(f)
+	k.message.flags(cmd)
 	f.StringVar(&k.text, "string", "", "the message as `text` of the built-in type string")
 	f.StringArrayVarP(&k.paths, "module", "f", nil, "module `file` or directory that has the endpoint; may be given again")
 	f.DurationVar(&k.options.Timeout, "timeout", 10*time.Second, "for each request, and for connecting")

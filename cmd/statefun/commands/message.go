@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
 	"github.com/statefun-go/statefun/functions"
@@ -18,7 +17,8 @@ type messageFlags struct {
 	typ, value, file string
 }
 
-func (m *messageFlags) flags(f *pflag.FlagSet) {
+func (m *messageFlags) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.StringVar(&m.typ, "type", "", "`type` of the message: namespace/name, or a built-in one's name")
 	f.StringVar(&m.value, "value", "", "the message as `text`")
 	f.StringVar(&m.file, "file", "", "`path` of the message, - for standard input")

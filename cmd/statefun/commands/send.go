@@ -56,7 +56,7 @@ With an --idempotency-key it may be sent again without a second effect.
 	}
 	n.flags(cmd)
 	f := cmd.Flags()
-	s.what.flags(f)
+	s.what.flags(cmd)
 	f.StringVar(&s.json, "json", "", "the message as JSON `text`")
 	f.BoolVar(&s.message.Call, "call", false, "wait for the reply and print it")
 	f.DurationVar(&s.message.Timeout, "timeout", 0, "how long to wait for the reply (default: the node's)")
