@@ -1,7 +1,6 @@
 package statefun
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,26 +50,7 @@ func isPutOff(f *endpoint.Failure) bool {
 
 // openEndpoint opens the transport of a module's endpoint.
 func openEndpoint(m *module.Endpoint) (*endpoint.Endpoint, error) {
-	t := &m.Transport
-	c := endpoint.Config{
-		URL: m.URLPathTemplate, Call: t.Call, Connect: cmp.Or(t.Connect, t.Call),
-		PoolTTL: cmp.Or(t.PoolTTL, -1), PoolSize: t.PoolSize, MaxPayloadBytes: int(t.PayloadMaxBytes),
-		Headers: make(map[string]endpoint.Secret, len(m.Headers)),
-		TLS: endpoint.TLS{
-			TrustCACerts: t.TrustCACerts, ClientCert: t.ClientCert, ClientKey: t.ClientKey,
-			ClientKeyPassword: t.ClientKeyPassword, VerifyHostname: endpoint.HostnameUnverified,
-		},
-	}
-	if t.Type == module.TransportOkHTTP {
-		c.Profile, c.Read, c.Write = endpoint.OkHTTP, t.Read, t.Write
-	}
-	if m.VerifyHostname {
-		c.TLS.VerifyHostname = endpoint.HostnameVerified
-	}
-	for _, h := range m.Headers {
-		c.Headers[h.Name] = endpoint.Secret(h.Value)
-	}
-	e, err := endpoint.Open(c)
+	e, err := endpoint.Open(m.Config())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Place, err)
 	}

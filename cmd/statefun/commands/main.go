@@ -97,7 +97,7 @@ messaging each other exactly once.
 	}
 	measure := bench.Command(c, p.StartBench)
 	measure.PersistentPreRun = func(*cobra.Command, []string) { collector.Tune() }
-	root.AddCommand(runCommand(c, p), validateCommand(c, p), doctorCommand(c, p), measure, versionCommand(c))
+	root.AddCommand(runCommand(c, p), validateCommand(c, p), checkCommand(c, p), doctorCommand(c, p), measure, versionCommand(c))
 	root.AddCommand(clientCommands(c, p)...)
 	return root
 }

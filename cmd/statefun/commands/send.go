@@ -3,10 +3,6 @@ package commands
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +16,9 @@ import (
 type sender struct {
 	*node
 
-	typ, value, file, json string
-	message                client.Sending
+	what    messageFlags
+	json    string
+	message client.Sending
 }
 
 func sendCommand(n *node) *cobra.Command {
@@ -59,9 +56,7 @@ With an --idempotency-key it may be sent again without a second effect.
 	}
 	n.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&s.typ, "type", "", "`type` of the message: namespace/name, or a built-in one's name")
-	f.StringVar(&s.value, "value", "", "the message as `text`")
-	f.StringVar(&s.file, "file", "", "`path` of the message, - for standard input")
+	s.what.flags(cmd)
 	f.StringVar(&s.json, "json", "", "the message as JSON `text`")
 	f.BoolVar(&s.message.Call, "call", false, "wait for the reply and print it")
 	f.DurationVar(&s.message.Timeout, "timeout", 0, "how long to wait for the reply (default: the node's)")
@@ -74,83 +69,27 @@ With an --idempotency-key it may be sent again without a second effect.
 
 // read makes the message of what the flags say.
 func (s *sender) read(cmd *cobra.Command) (err error) {
-	t, encode := builtin(s.typ)
-	if t == "" {
-		if s.typ != "" || !cmd.Flags().Changed("json") {
-			if t, err = functions.ParseTypeName(s.typ); err != nil {
-				return exit.Usagef("--type: expected namespace/name, bool, int, long, float, double or string, found %q", s.typ)
-			}
-		}
+	var t functions.TypeName
+	if !cmd.Flags().Changed("json") {
+		t, s.message.Body, err = s.what.read(cmd, s.console.In)
+	} else if s.what.typ != "" {
+		t, _, err = s.what.typeName()
 	}
-	switch f := cmd.Flags(); {
-	case f.Changed("json"):
-		if !json.Valid([]byte(s.json)) {
-			return exit.Usagef("--json: %q is not JSON", s.json)
-		}
-		s.message.Body = []byte(s.json)
-	case f.Changed("file"):
-		if s.message.Body, err = s.readFile(); err != nil {
-			return err
-		}
-	case encode != nil:
-		if s.message.Body, err = encode(s.value); err != nil {
-			return exit.Usagef("--value: %q is no %s", s.value, s.typ)
-		}
-	default:
-		s.message.Body = []byte(s.value)
+	if err != nil {
+		return err
 	}
 	s.message.Media = client.MediaJSON
 	if t != "" {
 		s.message.Media = client.MediaOf(t)
 	}
+	if !cmd.Flags().Changed("json") {
+		return nil
+	}
+	if !json.Valid([]byte(s.json)) {
+		return exit.Usagef("--json: %q is not JSON", s.json)
+	}
+	s.message.Body = []byte(s.json)
 	return nil
-}
-
-func (s *sender) readFile() ([]byte, error) {
-	if s.file == "-" {
-		return io.ReadAll(s.console.In)
-	}
-	b, err := os.ReadFile(s.file)
-	if err != nil {
-		return nil, fmt.Errorf("--file: %w", err)
-	}
-	return b, nil
-}
-
-// builtin returns a built-in type, by its name or by what comes after the slash in
-// it, and how its values are read from text.
-func builtin(name string) (functions.TypeName, func(text string) ([]byte, error)) {
-	switch name {
-	case "bool", string(functions.Bool.Name()):
-		return functions.Bool.Name(), fromText(functions.Bool, strconv.ParseBool)
-	case "int", string(functions.Int.Name()):
-		return functions.Int.Name(), fromText(functions.Int, func(s string) (int32, error) {
-			v, err := strconv.ParseInt(s, 10, 32)
-			return int32(v), err
-		})
-	case "long", string(functions.Long.Name()):
-		return functions.Long.Name(), fromText(functions.Long, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
-	case "float", string(functions.Float.Name()):
-		return functions.Float.Name(), fromText(functions.Float, func(s string) (float32, error) {
-			v, err := strconv.ParseFloat(s, 32)
-			return float32(v), err
-		})
-	case "double", string(functions.Double.Name()):
-		return functions.Double.Name(), fromText(functions.Double, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
-	case "string", string(functions.String.Name()):
-		return functions.String.Name(), functions.String.Encode
-	}
-	return "", nil
-}
-
-func fromText[T any](t functions.Type[T], parse func(string) (T, error)) func(string) ([]byte, error) {
-	return func(text string) ([]byte, error) {
-		v, err := parse(text)
-		if err != nil {
-			return nil, err
-		}
-		return t.Encode(v)
-	}
 }
 
 func (s *sender) send(ctx context.Context, c *client.Client) error {

@@ -18,7 +18,8 @@ const (
 	// Usage means that it was not tried: the command line was wrong, or needs a
 	// --yes.
 	Usage Code = 2
-	// NotFound means that there is no such address, state or message.
+	// NotFound means that there is no such address, state or message, or nobody
+	// where a function server was looked for.
 	NotFound Code = 3
 	// Interrupted means that Ctrl-C ended it: 128 and SIGINT's number, as shells
 	// have it.
