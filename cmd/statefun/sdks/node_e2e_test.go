@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,12 +30,18 @@ type node struct {
 	port        int
 	client      *http.Client
 	process     *processtest.Process
+
+	mu   sync.Mutex
+	told map[string]int // messages of the driver to each address
 }
 
 // running starts a node with the documents of a module file.
 func running(t *testing.T, documents ...string) *node {
 	t.Helper()
-	n := &node{t: t, dir: filepath.Join(t.TempDir(), "data"), module: filepath.Join(t.TempDir(), "module.yaml"), port: freePort(t)}
+	n := &node{
+		t: t, dir: filepath.Join(t.TempDir(), "data"), module: filepath.Join(t.TempDir(), "module.yaml"),
+		port: freePort(t), told: map[string]int{},
+	}
 	var text bytes.Buffer
 	for _, d := range documents {
 		text.WriteString(d)
@@ -46,12 +53,22 @@ func running(t *testing.T, documents ...string) *node {
 	n.client = &http.Client{Transport: transport, Timeout: processtest.Patience}
 	t.Cleanup(transport.CloseIdleConnections)
 	n.start()
+	t.Cleanup(n.explain)
 	return n
+}
+
+// explain logs what the node has to say if the test failed.
+func (n *node) explain() {
+	if n.t.Failed() && n.process.Alive() {
+		_, answer, err := n.request(http.MethodGet, "/io.statefun/quarantine", nil, nil)
+		n.t.Logf("quarantine: %.5000s (%v)\nlog:\n%s", answer, err, n.process.Notes())
+	}
 }
 
 func (n *node) start() {
 	n.t.Helper()
-	cmd := exec.Command(os.Args[0], "run", "-f", n.module, "--data", n.dir, "--http", fmt.Sprintf("127.0.0.1:%d", n.port))
+	cmd := exec.Command(os.Args[0], "run", "-f", n.module, "--data", n.dir, "--http", fmt.Sprintf("127.0.0.1:%d", n.port),
+		"--last-backoff", "500ms") // servers are down for a moment only
 	cmd.Env = append(os.Environ(), runtimeEnv+"=1")
 	n.process = processtest.Start(n.t, cmd)
 	n.process.See("running")
@@ -59,7 +76,7 @@ func (n *node) start() {
 
 // request makes one request of the node.
 func (n *node) request(method, path string, body []byte, header http.Header) (status int, answer []byte, err error) {
-	q, err := http.NewRequestWithContext(n.t.Context(), method, fmt.Sprintf("http://127.0.0.1:%d%s", n.port, path), bytes.NewReader(body))
+	q, err := http.NewRequest(method, fmt.Sprintf("http://127.0.0.1:%d%s", n.port, path), bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -128,9 +145,6 @@ func (n *node) becomes(function, id, name string, want int64) {
 		}
 		return got == want, got
 	})
-	if n.t.Failed() {
-		n.t.Logf("quarantine: %s", n.quarantined())
-	}
 }
 
 // quarantined is the list of messages that were set aside.
@@ -203,7 +217,12 @@ const pause = 10 * time.Millisecond
 // takes too long, with what was found last.
 func until(t *testing.T, what string, look func() (done bool, found any)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*processtest.Patience)
+	within(t, 2*processtest.Patience, what, look)
+}
+
+func within(t *testing.T, limit time.Duration, what string, look func() (done bool, found any)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	for {
 		done, found := look()

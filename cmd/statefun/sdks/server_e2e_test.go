@@ -31,6 +31,11 @@ func (s *sdk) serving(t *testing.T, states ...string) *server {
 	t.Helper()
 	v := &server{t: t, sdk: s, port: freePort(t), states: append(states, counted...)}
 	v.start()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("standard error of the server:\n%s", v.process.Notes())
+		}
+	})
 	return v
 }
 

@@ -44,7 +44,7 @@ function bindProgram(statefun, namespace, states) {
   const operations = {
     add({ storage }, op) {
       const state = declared.has(op.state) ? op.state : op.else;
-      storage[state] = (storage[state] || 0) + op.value;
+      storage[state] = (storage[state] || 0) + (op.value || 0);
     },
     set({ storage }, op) {
       storage[op.state] = op.value || 0;

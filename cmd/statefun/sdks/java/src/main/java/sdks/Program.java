@@ -42,7 +42,7 @@ final class Program implements StatefulFunction {
     String to;
     String id;
     Request program;
-    int delay;
+    long delay;
     String token;
     String text;
     String key;

@@ -54,6 +54,7 @@ public final class Server {
     try {
       response = functions.handle(request).join();
     } catch (RuntimeException e) {
+      System.err.println(e);
       exchange.sendResponseHeaders(500, -1);
       exchange.close();
       return;
