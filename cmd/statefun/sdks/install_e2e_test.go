@@ -17,6 +17,9 @@ import (
 // cache is where things are installed: ignored by git, kept between runs.
 const cache = "../../../.bin/sdks"
 
+// incomplete is in the name of a directory that is being filled.
+const incomplete = "-incomplete-"
+
 // installed returns the directory with what the SDK's server needs, which is put there
 // the first time. The test is skipped if a tool is missing, but fails in CI.
 func (s *sdk) installed(t *testing.T) string {
@@ -54,7 +57,7 @@ func (s *sdk) setUp() (string, error) {
 	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(place), s.name+"-incomplete-")
+	dir, err := os.MkdirTemp(filepath.Dir(place), s.name+incomplete)
 	if err != nil {
 		return "", err
 	}
@@ -65,10 +68,21 @@ func (s *sdk) setUp() (string, error) {
 	if err != nil {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
-	if _, there := os.Stat(place); there == nil { // be it by another process
-		return place, nil
+	if _, there := os.Stat(place); there != nil { // not even by another process
+		return "", err
 	}
-	return "", err
+	return place, s.tidy(place)
+}
+
+// tidy removes what former versions of the pinned files had installed.
+func (s *sdk) tidy(place string) error {
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(place), s.name+"-*"))
+	for _, dir := range others {
+		if dir != place && !strings.Contains(dir, incomplete) {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return err
 }
 
 // fill installs into a directory, which has the pinned files that lie in the SDK's own.
@@ -95,7 +109,7 @@ func (s *sdk) fill(dir string) error {
 	return nil
 }
 
-// key is a hash of the pinned files and of the tools' names.
+// key is a hash of the pinned files and of the command that installs.
 func (s *sdk) key() (string, error) {
 	files, err := s.files()
 	if err != nil {

@@ -3,6 +3,8 @@
 package sdks
 
 import (
+	"cmp"
+	"flag"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -30,13 +32,15 @@ type random struct {
 	model *programs.World
 }
 
+var seedFlag = flag.Uint64("seed", 0, "`seed` of random programs; 0: any. What happens to them is random all the same")
+
 // randomStates are those that random programs need.
 var randomStates = []string{"sum:int", "works:int", "entries:int"}
 
 func newRandom(t *testing.T, n *node, ids int, sdks ...*sdk) *random {
 	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := cmp.Or(*seedFlag, rand.Uint64())
+	t.Logf("programs of -seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	return &random{
 		t: t, node: n, sdks: sdks, rng: rng, model: programs.NewWorld(),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -29,7 +30,7 @@ var counted = []string{"got:counts", "sent:counts"}
 // serving starts a server whose program has some states, and counts.
 func (s *sdk) serving(t *testing.T, states ...string) *server {
 	t.Helper()
-	v := &server{t: t, sdk: s, port: freePort(t), states: append(states, counted...)}
+	v := &server{t: t, sdk: s, port: freePort(t), states: slices.Concat(states, counted)}
 	v.start()
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -4,6 +4,8 @@ package sdks
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 )
 
@@ -17,19 +19,10 @@ func counting() []op {
 func TestRedeploy(t *testing.T) {
 	forEach(t, func(t *testing.T, s *sdk) {
 		const ids, each = 5, 20
-		v := s.serving(t, "sum:int", "old:int")
+		older := []string{"sum:int", "old:int"}
+		newer := append([]string{"fresh:int"}, older...)
+		v := s.serving(t, older...)
 		n := running(t, v.endpoint())
-		deployed := make(chan []string)
-		done := make(chan struct{})
-		go func() { // the deployments
-			defer close(done)
-			for states := range deployed {
-				v.process.Kill()
-				v.states = states
-				v.start()
-			}
-		}()
-		plain := append([]string{"sum:int", "old:int"}, counted...)
 		total := int64(0)
 		flow := func() {
 			for range each {
@@ -39,20 +32,23 @@ func TestRedeploy(t *testing.T) {
 			}
 			total += each
 		}
+		deploy := func(states []string) {
+			v.process.Kill()
+			v.states = slices.Concat(states, counted)
+			v.start()
+		}
 		flow()
-		deployed <- append([]string{"fresh:int"}, plain...)
-		flow() // some before, some while, some after it
-		deployed <- plain
-		flow()
-		close(deployed)
-		<-done
+		for _, states := range [][]string{newer, older} {
+			var deployment sync.WaitGroup
+			deployment.Go(func() { deploy(states) })
+			flow()
+			deployment.Wait()
+		}
 		for id := range ids {
 			n.becomes(s.function("program"), fmt.Sprint("id", id), "sum", total)
 		}
-		v.process.Kill()
-		v.states = append([]string{"fresh:int"}, plain...)
-		v.start()
-		flow()
+		deploy(newer)
+		flow() // all of it is fresh
 		for id := range ids {
 			id := fmt.Sprint("id", id)
 			n.becomes(s.function("program"), id, "sum", total)
