@@ -9,11 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/statefun-go/statefun/cmd/statefun/internal/processtest"
 	"github.com/statefun-go/statefun/examples/fraud/application"
 )
 
@@ -25,7 +25,7 @@ func TestKill9(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for range scaled(t, 10) {
+	for range processtest.Scale(t, 10) {
 		k.killed(t, time.Duration(r.IntN(1500))*time.Millisecond)
 	}
 	last := k.ends(t, "--duration", "1s")
@@ -40,20 +40,6 @@ func TestKill9(t *testing.T) {
 	if strings.Contains(more.out, "sent again") || more.TransactionsAccepted <= last.TransactionsAccepted {
 		t.Errorf("got %s", more.out)
 	}
-}
-
-// scaled multiplies by STATEFUN_E2E_SCALE.
-func scaled(t *testing.T, n int) int {
-	t.Helper()
-	text := os.Getenv("STATEFUN_E2E_SCALE")
-	if text == "" {
-		return n
-	}
-	scale, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return max(1, int(float64(n)*scale))
 }
 
 func build(t *testing.T) string {
