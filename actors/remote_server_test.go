@@ -44,6 +44,10 @@ func TestRemoteServerIsNotRunOver(t *testing.T) {
 				return away
 			}
 			within(t, s.remote(Remote{MaxAttempts: 3}), func(n *node) {
+				back.Store(true)
+				n.send("first", text("m")) // the function is known then
+				pass(time.Minute)
+				back.Store(false)
 				for i := range addresses {
 					n.send(fmt.Sprint(i), text("1"))
 					n.send(fmt.Sprint(i), text("2"))
