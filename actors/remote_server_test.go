@@ -30,7 +30,7 @@ func TestRemoteServerIsNotRunOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var back atomic.Bool
 			heard := map[string][]string{}
-			s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
+			s := serve(t, func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 				if !back.Load() {
 					return protocol.FromFunction{}, away
 				}

@@ -159,7 +159,7 @@ func (u *unreliable) Call(_ context.Context, _ functions.TypeName, request []byt
 		return nil, errSaysNo
 	}
 	answer := httptest.NewRecorder()
-	u.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(request))) //nolint:noctx // it takes no time
+	u.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(request)))
 	switch {
 	case answer.Code != http.StatusOK:
 		return nil, u.failure(answer.Header())
