@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -97,13 +98,15 @@ func TestRemotePoisonOverHTTP(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(w http.ResponseWriter, failure *httptest.ResponseRecorder){
 		"our server": func(w http.ResponseWriter, failure *httptest.ResponseRecorder) {
-			for k, v := range failure.Header() {
-				w.Header()[k] = v
-			}
+			maps.Copy(w.Header(), failure.Header())
 			w.WriteHeader(failure.Code)
 		},
-		"500":      func(w http.ResponseWriter, _ *httptest.ResponseRecorder) { http.Error(w, "exception", 500) },
-		"502":      func(w http.ResponseWriter, _ *httptest.ResponseRecorder) { http.Error(w, "upstream", 502) },
+		"500": func(w http.ResponseWriter, _ *httptest.ResponseRecorder) {
+			http.Error(w, "exception", http.StatusInternalServerError)
+		},
+		"502": func(w http.ResponseWriter, _ *httptest.ResponseRecorder) {
+			http.Error(w, "upstream", http.StatusBadGateway)
+		},
 		"hangs up": func(http.ResponseWriter, *httptest.ResponseRecorder) { panic(http.ErrAbortHandler) },
 		"200 and no type": func(w http.ResponseWriter, _ *httptest.ResponseRecorder) { // COMPAT 39: the playground's Java server
 			w.Header()["Content-Type"] = nil

@@ -38,7 +38,7 @@ func TestRemoteIncompleteContextsEnd(t *testing.T) {
 }
 
 // A batch with a message that fails is parted until it is alone. Only its attempts
-// count; all others are handled once and in order. COMPAT 108.
+// count; all others are handled once and in order. COMPAT 108, and 1.3: All or nothing.
 func TestRemotePoisonIsFoundAndSetAside(t *testing.T) {
 	alone := 0
 	var handled []string
@@ -146,7 +146,7 @@ func TestRemoteRetryAfterAndForEver(t *testing.T) {
 	})
 }
 
-// A request that is too large is halved; what the limit allows goes together.
+// A request that is too large is halved; what the limit allows goes together. COMPAT 1.3: Size.
 func TestRemoteRequestsAreBoundedByBytes(t *testing.T) {
 	handled := 0
 	most := 5

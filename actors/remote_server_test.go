@@ -30,7 +30,7 @@ func TestRemoteServerIsNotRunOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var back atomic.Bool
 			heard := map[string][]string{}
-			s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
+			s := serve(t, func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 				if !back.Load() {
 					return protocol.FromFunction{}, away
 				}
@@ -44,6 +44,10 @@ func TestRemoteServerIsNotRunOver(t *testing.T) {
 				return away
 			}
 			within(t, s.remote(Remote{MaxAttempts: 3}), func(n *node) {
+				back.Store(true)
+				n.send("first", text("m")) // the function is known then
+				pass(time.Minute)
+				back.Store(false)
 				for i := range addresses {
 					n.send(fmt.Sprint(i), text("1"))
 					n.send(fmt.Sprint(i), text("2"))
