@@ -81,6 +81,7 @@ func (w *worker) passive(g *grain) bool {
 func (w *worker) passivate(g *grain) {
 	w.directory.grains.remove(g)
 	w.live.Store(int64(w.directory.grains.n))
+	w.giveUpTurn(g)
 	g.fn, g.asking = nil, nil
 	g.cells, g.extra = g.cells[:0], nil
 	w.directory.free = append(w.directory.free, g)
@@ -198,7 +199,7 @@ func (e *Engine) read(grains []*grain) []loadedGrain {
 	for i, r := range e.journal.LoadAll(records) {
 		l := &out[i]
 		l.grain, l.state, l.err = grains[i], r.Loaded, r.Err
-		if l.err == nil {
+		if l.err == nil && r.Inbox {
 			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true)
 		}
 		if l.err == nil && e.careful.Load() {

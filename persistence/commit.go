@@ -160,20 +160,7 @@ func (j *Journal) show(b *batch) {
 	for _, p := range b.parts {
 		j.inboxes.add(p.sent)
 	}
-	o := &j.overlay
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	size := int64(len(j.commit.encoder.b))
-	o.active.last = b.number
-	o.active.bytes += size
-	o.active.upTo += size
-	for _, p := range b.parts {
-		o.setRecords(p)
-		for i := range p.rows {
-			o.active.setRow(p.rows[i])
-		}
-		o.active.clears = append(o.active.clears, p.clears...)
-	}
+	j.overlay.take(b, int64(len(j.commit.encoder.b)))
 }
 
 // release runs what waited for the batch: law 2.

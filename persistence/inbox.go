@@ -135,7 +135,21 @@ func (in *inboxes) done(n BatchNumber) []*Chunk {
 func (in *inboxes) has(r *Record) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	return in.hasNow(r)
+}
+
+// hasNow is has, with mu held.
+func (in *inboxes) hasNow(r *Record) bool {
 	return len(in.recovered[r.Address].list()) > 0 || in.stored.maybe(r.Group, r.key)
+}
+
+// lookFor is has for several records that were loaded.
+func (in *inboxes) lookFor(records []*Record, loaded []LoadedRecord) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for i, r := range records {
+		loaded[i].Inbox = in.hasNow(r)
+	}
 }
 
 // takeRecovered returns the recovered messages of an address after a sequence

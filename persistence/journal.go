@@ -130,6 +130,7 @@ type Journal struct {
 	scrub           scrubber
 
 	replayed  atomic.Bool // the overlay is complete
+	unread    int64       // bytes of log at the start
 	started   atomic.Bool // Start was called
 	closeOnce sync.Once
 	metrics   metrics
@@ -150,9 +151,11 @@ func Open(opts Options) (*Journal, error) {
 
 func (j *Journal) open() error {
 	fs, dir := j.opts.Environment.FS, j.opts.Dir
-	if err := makeDirs(fs, fs.PathJoin(dir, "log")); err != nil {
+	logDir := fs.PathJoin(dir, "log")
+	if err := makeDirs(fs, logDir); err != nil {
 		return err
 	}
+	j.unread = j.logSize(logDir)
 	j.space.begin(j.owed, j.spaceChanged, j.resumeMaterialization) // Pebble compacts as soon as it is open
 	j.tables = j.opts.Tables
 	if j.tables == nil {
@@ -167,7 +170,7 @@ func (j *Journal) open() error {
 	if err := j.verifyAtStart(); err != nil {
 		return err
 	}
-	if err := j.recover(fs.PathJoin(dir, "log")); err != nil {
+	if err := j.recover(logDir); err != nil {
 		return err
 	}
 	j.replayed.Store(true)

@@ -111,6 +111,8 @@ func (j *Journal) materialize(final bool) error {
 
 // freeze takes the active generation, nil if there is nothing new.
 func (j *Journal) freeze() *generation {
+	j.overlay.whole.Lock()
+	defer j.overlay.whole.Unlock()
 	j.overlay.mu.Lock()
 	defer j.overlay.mu.Unlock()
 	if j.overlay.active.bytes == 0 {

@@ -12,6 +12,7 @@ import (
 
 // overlay is what is durable but not yet in the tables.
 type overlay struct {
+	whole  sync.Mutex // held while active has a part of a batch; before mu
 	mu     sync.RWMutex
 	active *generation
 	frozen *generation // nil unless the materializer works on it
@@ -75,16 +76,47 @@ func (o *overlay) size() int64 {
 	return n
 }
 
-// setRecords takes the records of a part of a batch. It is called with mu held.
-//
-// The place that a slot knows may be outdated; then the key is put together from
-// what the slot has. The record itself, which its worker is using, is not read.
-func (o *overlay) setRecords(p *batchPart) {
-	for slots := range slices.Chunk(p.slots, lookAhead) {
-		o.setSome(p, slots)
+// take takes a batch whose payload has so many bytes. Who reads meanwhile finds each
+// record as it was or as it is. If there are rows, which may belong to one, it finds
+// nothing of the batch or all of it.
+func (o *overlay) take(b *batch, size int64) {
+	o.whole.Lock()
+	defer o.whole.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.active.last = b.number
+	o.active.bytes += size
+	o.active.upTo += size
+	rows := false
+	for _, p := range b.parts {
+		rows = rows || len(p.rows)+len(p.clears) > 0
+	}
+	for _, p := range b.parts {
+		o.setRecords(p, !rows)
+		for i := range p.rows {
+			o.active.setRow(p.rows[i])
+		}
+		o.active.clears = append(o.active.clears, p.clears...)
 	}
 }
 
+// setRecords takes the records of a part of a batch. It is called with mu held, and
+// lets others in between if it may.
+func (o *overlay) setRecords(p *batchPart, between bool) {
+	const together = 32 * lookAhead
+	for i := 0; i < len(p.slots); i += lookAhead {
+		if between && i > 0 && i%together == 0 {
+			o.mu.Unlock()
+			o.mu.Lock()
+		}
+		o.setSome(p, p.slots[i:min(i+lookAhead, len(p.slots))])
+	}
+}
+
+// setSome takes at most lookAhead records.
+//
+// The place that a slot knows may be outdated; then the key is put together from
+// what the slot has. The record itself, which its worker is using, is not read.
 func (o *overlay) setSome(p *batchPart, slots []slot) {
 	g := o.active
 	for i := range slots {

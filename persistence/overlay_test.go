@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/statefun-go/statefun/functions"
@@ -203,12 +206,54 @@ func TestAddressesAreInOrder(t *testing.T) {
 // setRecord puts a record into the overlay as a batch does.
 func setRecord(o *overlay, r *Record, value []byte) {
 	var p batchPart
+	p.setRecord(r, value)
+	o.setRecords(&p, false)
+}
+
+// setRecord places a record with a value.
+func (p *batchPart) setRecord(r *Record, value []byte) {
 	s := p.newSlot(r)
 	s.value = len(p.image)
 	p.image = append(p.image, value...)
 	s.valueEnd = len(p.image)
 	p.slots = append(p.slots, s)
-	o.setRecords(&p)
+}
+
+// A generation has all of a batch or nothing, though others are let in between its
+// records.
+func TestABatchIsInOneGeneration(t *testing.T) {
+	t.Parallel()
+	const batches, records = 100, 2000
+	j, _ := layers(t)
+	j.overlay.thaw()
+	var taking sync.WaitGroup
+	taking.Go(func() {
+		for n := range batches {
+			var p batchPart
+			for i := range records {
+				p.setRecord(NewRecord(greeter.At(strconv.Itoa(i)), 1), strconv.AppendInt(nil, int64(n), 10))
+			}
+			j.overlay.take(&batch{number: BatchNumber(n + 1), parts: []*batchPart{&p}}, 1)
+		}
+	})
+	for last := BatchNumber(0); last < batches; {
+		g := j.freeze()
+		if g == nil {
+			runtime.Gosched()
+			continue
+		}
+		last = g.last
+		if g.records.len() != records {
+			t.Errorf("up to batch %d: %d records", last, g.records.len())
+		}
+		for i := range g.records.len() {
+			if v := string(g.records.value(i)); v != strconv.Itoa(int(last-1)) {
+				t.Fatalf("up to batch %d: %s is of batch %s", last, g.records.key(i), v)
+			}
+		}
+		j.overlay.thaw()
+	}
+	taking.Wait()
 }
 
 // setRecord takes the value of a record that nobody holds.

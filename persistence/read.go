@@ -58,13 +58,16 @@ func (j *Journal) LoadAll(records []*Record) []LoadedRecord {
 			l.Loaded, l.Err = j.Load(r)
 		}
 	}
+	j.inboxes.lookFor(records, out)
 	return out
 }
 
 // LoadedRecord is what LoadAll has of one record.
 type LoadedRecord struct {
 	Loaded
-	Err error
+	// Inbox says that there may be messages that nobody holds: see ReadInbox.
+	Inbox bool
+	Err   error
 }
 
 // recordValues returns the values of records, nil for those that are not there.

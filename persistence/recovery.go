@@ -37,7 +37,7 @@ func (j *Journal) recover(dir string) error {
 // openLog replays the log above a batch. The inboxes follow on a goroutine of their
 // own, which touches nothing else and ends before openLog returns.
 func (j *Journal) openLog(dir string, after BatchNumber) error {
-	r := j.inboxes.beginReplay(j.logSize(dir))
+	r := j.inboxes.beginReplay(j.unread)
 	defer r.end()
 	return j.readLog(dir, uint64(after), func(number uint64, payload []byte) error {
 		return j.replay(r, number, payload)

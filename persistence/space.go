@@ -275,10 +275,10 @@ func (j *Journal) Space() Space { return *j.space.last.Load() }
 func (j *Journal) Takes(size int) bool { return size < largeTransaction || j.space.takes(int64(size)) }
 
 // owed is what a flush would write. Log that was materialized is in the tables.
-// Before the log has been read nobody knows.
+// Before the log has been read it is all of it, at most: Pebble compacts already.
 func (j *Journal) owed() int64 {
 	if !j.replayed.Load() {
-		return 0
+		return j.unread
 	}
 	return j.overlay.size() + j.tables.Owed()
 }

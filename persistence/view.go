@@ -61,7 +61,9 @@ func (v *View) ReadLog(progress func(done, total int64)) error {
 			return err
 		}
 	}
-	return v.j.recover(v.j.opts.Environment.FS.PathJoin(v.j.opts.Dir, "log"))
+	logDir := v.j.opts.Environment.FS.PathJoin(v.j.opts.Dir, "log")
+	v.j.unread = v.j.logSize(logDir)
+	return v.j.recover(logDir)
 }
 
 // Log is what the log holds.

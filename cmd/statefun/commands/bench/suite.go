@@ -54,7 +54,8 @@ func newSuite(ctx context.Context, start StartNode, dir string, p *console.Progr
 func (s *suite) step(name string, expected time.Duration, f func() error) error {
 	done := s.progress.Step(name, expected)
 	defer done()
-	debug.FreeOSMemory() // nobody pays for what the phase before has left
+	debug.FreeOSMemory() // nobody pays for what the step before has left
+	benchmarks.Settle()
 	if err := f(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

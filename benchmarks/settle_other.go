@@ -1,0 +1,6 @@
+//go:build !unix
+
+package benchmarks
+
+// Settle does nothing here.
+func Settle() {}
