@@ -33,7 +33,7 @@ type FunctionBacklog struct {
 type WaitingAddress struct {
 	Address functions.Address
 	Reason  string
-	Until   time.Time // zero: open; of one in line, when somebody's turn comes
+	Until   time.Time // zero: open
 	Pending int       // messages in memory
 	Spilled bool      // it has more on disk
 }
@@ -129,11 +129,8 @@ func (s *survey) add(g *grain) {
 	}
 	f.Waiting++
 	a := WaitingAddress{Address: g.address(), Reason: g.reason, Pending: g.inbox.len(), Spilled: g.inbox.stored}
-	switch {
-	case g.until != 0:
+	if g.until != 0 {
 		a.Until = time.UnixMilli(g.until)
-	case g.fn.server != nil: // it is in line
-		a.Until = g.fn.server.nextTry()
 	}
 	f.addWorst(&a)
 }

@@ -108,6 +108,9 @@ func (f *function) read() FunctionMetrics {
 	if f.remote != nil {
 		m.Endpoint, m.InFlight, m.RequestFailures = f.remote.Endpoint, c.inFlight.Load(), c.requestFailures.Load()
 		m.Latency, m.Failing = c.latency.read(&before), c.readFailing()
+		if m.Failing != nil {
+			m.Failing.Next = f.server.nextTry()
+		}
 	}
 	return m
 }

@@ -242,18 +242,29 @@ func (r *remote) next() *remoteRequest {
 // meanwhile, nothing comes of it: the messages are still there at the next start.
 func (q *remoteRequest) send() {
 	w := q.worker
-	switch _, down, _ := q.server.state(); {
-	case down && !q.turn.given():
+	if _, down, _ := q.server.state(); down && !q.turn.given() {
 		q.err = &CallError{Err: errHeld, Unsent: true}
-	case q.turn.try:
+	} else {
+		q.attempt()
+	}
+	if w.engine.asyncContext.Err() == nil {
+		w.post(func(w *worker) { w.answered(q) })
+	}
+}
+
+// attempt asks the server, and takes the time.
+func (q *remoteRequest) attempt() {
+	clock, metrics := q.worker.engine.env.Clock, &q.fn.metrics
+	metrics.requestSent()
+	began := clock.Now()
+	if q.turn.try {
 		q.probe()
 	}
 	if q.err == nil {
 		q.err = q.call(&q.sent, &q.response)
 	}
-	if w.engine.asyncContext.Err() == nil {
-		w.post(func(w *worker) { w.answered(q) })
-	}
+	now := clock.Now()
+	metrics.requestEnded(now, now.Sub(began), q.err)
 }
 
 // errHeld is the failure of a request whose server went away before its turn had come.
@@ -280,19 +291,14 @@ func (q *remoteRequest) probe() {
 // call sends a request and decodes its response.
 func (q *remoteRequest) call(request *protocol.ToFunction, response *protocol.FromFunction) error {
 	w, fn := q.worker, q.fn
-	clock := w.engine.env.Clock
-	fn.metrics.requestSent()
-	began := clock.Now()
 	body, err := fn.remote.Caller.Call(w.engine.asyncContext, fn.Type, request.Append(nil))
-	answered := clock.Now()
-	defer func() { fn.metrics.requestEnded(answered, answered.Sub(began), err) }()
 	if err != nil {
 		return err
 	}
 	decoder := fn.remote.decoders.Get().(*protocol.Decoder) //nolint:forcetypeassert // nothing else is in it
 	defer fn.remote.decoders.Put(decoder)
-	if err = decoder.FromFunction(body, response); err != nil {
-		err = fmt.Errorf("the response is not a FromFunction: %w", err)
+	if err := decoder.FromFunction(body, response); err != nil {
+		return fmt.Errorf("the response is not a FromFunction: %w", err)
 	}
-	return err
+	return nil
 }

@@ -33,7 +33,7 @@ type server struct {
 	down   bool
 	tries  int       // that failed, in a row
 	reason string    // of the last failure, for people
-	next   time.Time // of the next try, if it is not under way
+	next   time.Time // when the next try may be made
 
 	line   []waiter
 	window int // turns that may be out at a time
@@ -112,11 +112,11 @@ func (s *server) state() (successes uint64, down bool, reason string) {
 	return s.successes, s.down, s.reason
 }
 
-// nextTry is when somebody in line will ask, zero if somebody does.
+// nextTry is when the server may be asked again, zero if it is not away.
 func (s *server) nextTry() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.window > 0 {
+	if !s.down {
 		return time.Time{}
 	}
 	return s.next

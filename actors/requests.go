@@ -47,6 +47,9 @@ func (m *requestMetrics) requestEnded(now time.Time, took time.Duration, err err
 type Failing struct {
 	Since time.Time
 	Err   error
+	// Next is when one address may ask again, if the server is away and they take
+	// turns; else zero.
+	Next time.Time
 }
 
 // readFailing returns nil if the last requests have succeeded, or there were none.
@@ -55,5 +58,5 @@ func (m *requestMetrics) readFailing() *Failing {
 	if f == nil {
 		return nil
 	}
-	return &Failing{f.since, *f.last.Load()}
+	return &Failing{Since: f.since, Err: *f.last.Load()}
 }

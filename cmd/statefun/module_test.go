@@ -191,7 +191,7 @@ func TestStatusSaysWhyAddressesWait(t *testing.T) {
 	for _, want := range []string{
 		"\nfunctions    example/* at http://…@127.0.0.1:1/{function.name}\n", "\ningress      io.statefun.playground/ingress at http://127.0.0.1:",
 		"example/person: no request to http://…@127.0.0.1:1/{function.name} has succeeded since ",
-		"\nexample/person/Bob waits with 1 message: its function server is away: ", "connection refused", ", next attempt ",
+		"\nexample/person/Bob waits with 1 message: its function server is away: ", "connection refused, next attempt ",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)

@@ -79,9 +79,11 @@ type WaitingAddress struct {
 }
 
 // FailingStatus says since when no request has succeeded, and how the last one failed.
+// Next is when one address may ask again, if the server is away and they take turns.
 type FailingStatus struct {
-	Since time.Time `json:"since"`
-	Error string    `json:"error"`
+	Since time.Time  `json:"since"`
+	Error string     `json:"error"`
+	Next  *time.Time `json:"next,omitempty"`
 }
 
 // JournalStatus says what the journal did and how large it is.
@@ -133,7 +135,7 @@ func functionStatus(all map[functions.TypeName]actors.FunctionMetrics, b *actors
 			Endpoint: f.Endpoint, InFlight: f.InFlight, Requests: f.Latency.Count, RequestFailures: f.RequestFailures,
 		}
 		if f.Failing != nil {
-			s.Failing = &FailingStatus{f.Failing.Since, clipped(f.Failing.Err.Error())}
+			s.Failing = &FailingStatus{f.Failing.Since, clipped(f.Failing.Err.Error()), timeOf(f.Failing.Next)}
 		}
 		if w := b.Functions[t]; w != nil {
 			s.Pending, s.Spilled, s.Waiting = w.Pending, w.Spilled, w.Waiting
@@ -148,13 +150,19 @@ func functionStatus(all map[functions.TypeName]actors.FunctionMetrics, b *actors
 func worst(all []actors.WaitingAddress) []WaitingAddress {
 	out := make([]WaitingAddress, 0, len(all))
 	for _, a := range all {
-		w := WaitingAddress{Address: a.Address, Reason: clipped(a.Reason), Pending: a.Pending, Spilled: a.Spilled}
-		if !a.Until.IsZero() {
-			w.Until = &a.Until
-		}
-		out = append(out, w)
+		out = append(out, WaitingAddress{
+			Address: a.Address, Reason: clipped(a.Reason), Until: timeOf(a.Until), Pending: a.Pending, Spilled: a.Spilled,
+		})
 	}
 	return out
+}
+
+// timeOf is nil for the zero time.
+func timeOf(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 func clipped(s string) string {

@@ -22,11 +22,11 @@ func TestWaitingLines(t *testing.T) {
 				{Address: a("y"), Reason: "attempt 2 of 10 failed: 500", Until: &past, Pending: 1},
 				{Address: a("z"), Reason: "its state cannot be read: damaged"},
 			},
-			Failing: &door.FailingStatus{Since: now.Add(-192 * time.Second), Error: "refused"},
+			Failing: &door.FailingStatus{Since: now.Add(-192 * time.Second), Error: "refused", Next: &soon},
 		},
 		"c/d": {In: 1},
 	}}
-	want := `a/b: no request to http://fns/{function.name} has succeeded since 03:00:53 (3m12s); the last one failed: refused
+	want := `a/b: no request to http://fns/{function.name} has succeeded since 03:00:53 (3m12s); the last one failed: refused, next attempt in 2.3s
 a/b/x waits with 1,200 messages in memory and more on disk: its function server is away: refused, next attempt in 2.3s
 a/b/y waits with 1 message: attempt 2 of 10 failed: 500, next attempt at once
 a/b/z waits with 0 messages: its state cannot be read: damaged

@@ -36,8 +36,19 @@ func waitingLines(s *door.Status, now time.Time) []string {
 }
 
 func failingLine(name functions.TypeName, f *door.FunctionStatus, now time.Time) string {
-	return fmt.Sprintf("%s: no request to %s has succeeded since %s (%s); the last one failed: %s",
-		name, f.Endpoint, f.Failing.Since.Format(time.TimeOnly), roughly(now.Sub(f.Failing.Since)), f.Failing.Error)
+	return fmt.Sprintf("%s: no request to %s has succeeded since %s (%s); the last one failed: %s%s",
+		name, f.Endpoint, f.Failing.Since.Format(time.TimeOnly), roughly(now.Sub(f.Failing.Since)), f.Failing.Error, nextAttempt(f.Failing.Next, now))
+}
+
+// nextAttempt is empty if nobody knows when it is.
+func nextAttempt(at *time.Time, now time.Time) string {
+	if at == nil {
+		return ""
+	}
+	if in := at.Sub(now); in > 0 {
+		return ", next attempt in " + roughly(in)
+	}
+	return ", next attempt at once"
 }
 
 func waitingLine(w *door.WaitingAddress, now time.Time) string {
@@ -45,14 +56,7 @@ func waitingLine(w *door.WaitingAddress, now time.Time) string {
 	if w.Spilled {
 		messages += " in memory and more on disk"
 	}
-	next := ""
-	if w.Until != nil {
-		next = ", next attempt at once"
-		if in := w.Until.Sub(now); in > 0 {
-			next = ", next attempt in " + roughly(in)
-		}
-	}
-	return fmt.Sprintf("%s waits with %s: %s%s", w.Address, messages, w.Reason, next)
+	return fmt.Sprintf("%s waits with %s: %s%s", w.Address, messages, w.Reason, nextAttempt(w.Until, now))
 }
 
 // roughly is a duration as people say it.
