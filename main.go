@@ -71,8 +71,11 @@ func (n commandNode) Drain(ctx context.Context) error {
 func startBench(ctx context.Context, c bench.NodeConfig, fs ...functions.Function) (bench.Node, error) {
 	app := New(Config{
 		Name: "bench", DataDir: c.DataDir, HTTP: c.HTTP, LiveGrains: c.LiveGrains, Workers: c.Workers,
-		Environment: c.Environment(), Logger: slog.New(slog.DiscardHandler),
+		Environment: c.Environment(), Logger: slog.New(slog.DiscardHandler), Modules: c.Modules,
 	})
+	for id, sink := range c.Egresses {
+		app.Egress(id, sink)
+	}
 	n, err := app.Register(fs...).Start(ctx)
 	if err != nil {
 		return nil, err

@@ -86,6 +86,7 @@ func (w *worker) sendRequest(g *grain) {
 	g.asking.again = 0
 	g.busy(statusAsking, "its function server is asked", 0)
 	q.epoch = g.epoch
+	g.fn.metrics.requests.Add(1)
 	g.fn.remote.start(q)
 }
 
