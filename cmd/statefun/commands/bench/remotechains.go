@@ -66,9 +66,13 @@ func (c *remoteChains) ids() []string {
 	return ids
 }
 
+// activatedTogether keeps few addresses busy while all of them get their state: one
+// with a message stays in memory.
+const activatedTogether = 2 * maxBatch
+
 // activate sends a message to every address, so that all of them have state.
 func (c *remoteChains) activate(ctx context.Context, e *actors.Engine) error {
-	for ids := range slices.Chunk(c.ids(), maxBatch) {
+	for ids := range slices.Chunk(c.ids(), activatedTogether) {
 		out := make([]actors.Outgoing, len(ids))
 		for i, id := range ids {
 			out[i] = actors.Outgoing{To: hop.Type.At(id), Message: c.message(0, 0)}
@@ -77,8 +81,11 @@ func (c *remoteChains) activate(ctx context.Context, e *actors.Engine) error {
 			return err
 		}
 		c.sent += int64(len(ids))
+		if err := e.Idle(ctx); err != nil {
+			return err
+		}
 	}
-	return e.Idle(ctx)
+	return nil
 }
 
 // verify compares the durable states of all addresses with what was sent.
