@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/connectors/endpoint"
@@ -22,17 +23,30 @@ func (c caller) Call(ctx context.Context, function functions.TypeName, request [
 	if !ok {
 		return response, err
 	}
-	return nil, &actors.CallError{
-		Err: f, Unsent: f.Kind == endpoint.Connect, Down: isAway(f),
-		TooLarge: f.Kind == endpoint.RequestTooLarge, RetryAfter: f.RetryAfter,
+	return nil, callError(f)
+}
+
+// callError is what a failure means to the engine.
+func callError(f *endpoint.Failure) *actors.CallError {
+	e := &actors.CallError{
+		Err: f, Unsent: f.Kind == endpoint.Connect || isPutOff(f), Down: isAway(f), TooLarge: f.Kind == endpoint.RequestTooLarge,
+		Invocation: f.Invocation, MaxAttempts: f.MaxAttempts, RetryAfter: f.RetryAfter,
 	}
+	if f.Permanent {
+		e.Err = functions.Permanent(f)
+	}
+	return e
 }
 
 // isAway reports whether the failure speaks of the server. The SDKs say 500 of an
 // exception of a function: that speaks of a message.
 func isAway(f *endpoint.Failure) bool {
-	const exception = 500
-	return f.MayBeDown() && f.Status != exception
+	return f.MayBeDown() && f.Status != http.StatusInternalServerError
+}
+
+// isPutOff reports whether the server wants to be asked later, for whatever message.
+func isPutOff(f *endpoint.Failure) bool {
+	return f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable && f.RetryAfter > 0
 }
 
 // openEndpoint opens the transport of a module's endpoint.
@@ -67,7 +81,7 @@ func openEndpoint(m *module.Endpoint) (*endpoint.Endpoint, error) {
 func remoteOf(m *module.Endpoint, e *endpoint.Endpoint) actors.Remote {
 	r := actors.Remote{
 		Functions: string(m.Functions), Caller: caller{e}, MaxNumBatchRequests: m.MaxNumBatchRequests,
-		MaxBatchBytes: m.MaxBatchBytes, MaxInFlight: m.MaxInFlight, MaxAttempts: m.MaxAttempts,
+		MaxBatchBytes: m.MaxBatchBytes, MaxInFlight: m.MaxInFlight, MaxAttempts: m.MaxAttempts, Host: e.Host,
 	}
 	if m.RetryForever {
 		r.MaxAttempts = -1

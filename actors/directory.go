@@ -81,6 +81,7 @@ func (w *worker) passive(g *grain) bool {
 func (w *worker) passivate(g *grain) {
 	w.directory.grains.remove(g)
 	w.live.Store(int64(w.directory.grains.n))
+	w.giveUpTurn(g)
 	g.fn, g.asking = nil, nil
 	g.cells, g.extra = g.cells[:0], nil
 	w.directory.free = append(w.directory.free, g)

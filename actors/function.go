@@ -13,13 +13,14 @@ import (
 // function is a registered function type.
 type function struct {
 	*functions.Function
-	states      atomic.Pointer[[]*state] // grows by dynamic registration
-	deadline    time.Duration
-	maxAttempts int
-	metrics     functionMetrics
-	remote      *remote                                       // where it is called, nil: here
-	health      health                                        // of its server
-	native      func(*invocation, *persistence.Message) error // a function of the runtime's own
+	states       atomic.Pointer[[]*state] // grows by dynamic registration
+	deadline     time.Duration
+	maxAttempts  int
+	metrics      functionMetrics
+	remote       *remote                                       // where it is called, nil: here
+	server       *server                                       // that is called there
+	introduction introduction                                  // to it
+	native       func(*invocation, *persistence.Message) error // a function of the runtime's own
 
 	// Milliseconds since 1970, and counts, about holding workers up.
 	slowUntil, penalty      atomic.Int64

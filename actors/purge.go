@@ -201,6 +201,7 @@ func (w *worker) purge(g *grain, timers []*timer, dry bool) (p Purged, tx *persi
 	w.hold(g, func() { g.inbox = g.inbox.reuse() })
 	g.inbox.newest, g.inbox.last = newest, max(last, newest)
 	g.nudge, g.attempts, g.starts, g.round = 0, 0, 0, w.round
+	w.giveUpTurn(g)
 	g.asking = nil
 	g.ready()
 	return p, tx, nil

@@ -3,7 +3,6 @@ package actors
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -20,22 +19,32 @@ import (
 type Caller interface {
 	// Call makes one attempt: it sends an encoded ToFunction and returns the body of
 	// the response, which is the caller's. It bounds the time that this takes, and
-	// ends when ctx does. An error that is no *CallError counts as an answer that says
-	// no.
+	// ends when ctx does. An error that is no *CallError is an answer that says no. One
+	// that is a functions.ErrPermanent is not tried again.
+	//
+	// A request without invocations is a probe: a server that is there answers it,
+	// and runs no function for it.
 	Call(ctx context.Context, function functions.TypeName, request []byte) ([]byte, error)
 }
 
 // CallError is why a request did not bring a response.
 type CallError struct {
 	Err error
-	// Unsent says that no server got the request: it is never counted as an attempt.
+	// Unsent says that no server took the request: none was reached, or it wants to be
+	// asked later. It is never counted as an attempt.
 	Unsent bool
 	// Down says that it looks like a server that is down or overloaded. It counts as an
-	// attempt only if the server answered other requests meanwhile.
+	// attempt only if the server is seen to be there.
 	Down bool
 	// TooLarge says that a smaller request may do: it is the message that fails, if it is
 	// alone in it.
 	TooLarge bool
+	// Invocation is which of the request's invocations failed, from 1; 0: the server does
+	// not say.
+	Invocation int
+	// MaxAttempts is how often the function wants a message to be tried; 0: it does not
+	// say. Remote.MaxAttempts goes before it.
+	MaxAttempts int
 	// RetryAfter is how long the server wants to be left alone; 0: it does not say.
 	RetryAfter time.Duration
 }
@@ -59,9 +68,13 @@ type Remote struct {
 	MaxBatchBytes int64
 	// MaxInFlight requests at a time, over all addresses. Defaults to 32,768.
 	MaxInFlight int
-	// MaxAttempts before a message is quarantined. Defaults to that of the Options;
-	// negative: it never is.
+	// MaxAttempts before a message is quarantined. Defaults to what the server says of
+	// the function, or that of the Options; negative: it never is, but for permanent
+	// failures.
 	MaxAttempts int
+	// Host names the server of a function type: those that have the same go away, and
+	// come back, together. Defaults to one for all.
+	Host func(functions.TypeName) string
 }
 
 const (
@@ -81,17 +94,34 @@ type remote struct {
 	mu      sync.Mutex
 	running int
 	waiting []*remoteRequest
+	servers map[string]*server
 }
 
 func newRemote(e *Engine, r Remote) *remote {
 	r.MaxBatchBytes = cmp.Or(r.MaxBatchBytes, defaultMaxBatchBytes)
 	r.MaxInFlight = cmp.Or(r.MaxInFlight, defaultMaxInFlight)
-	out := &remote{Remote: r, engine: e, attempts: cmp.Or(r.MaxAttempts, e.opts.MaxAttempts)}
+	out := &remote{Remote: r, engine: e, attempts: cmp.Or(r.MaxAttempts, e.opts.MaxAttempts), servers: map[string]*server{}}
 	if out.attempts < 0 {
 		out.attempts = math.MaxInt
 	}
+	if r.Host == nil {
+		out.Host = func(functions.TypeName) string { return "" }
+	}
 	out.decoders.New = func() any { return new(protocol.Decoder) }
 	return out
+}
+
+// server returns the one that answers for a function type.
+func (r *remote) server(t functions.TypeName) *server {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	host := r.Host(t)
+	s := r.servers[host]
+	if s == nil {
+		s = &server{engine: r.engine, name: r.Functions, host: host}
+		r.servers[host] = s
+	}
+	return s
 }
 
 // remotes finds the function types that are called elsewhere. Which ones there are
@@ -188,11 +218,12 @@ func (e *Engine) addRemote(t functions.TypeName) *function {
 		return f.(*function) //nolint:forcetypeassert // nothing else is in it
 	}
 	f := newFunction(&functions.Function{Type: t}, &e.opts)
-	f.remote, f.maxAttempts = r, r.attempts
+	f.remote, f.server, f.maxAttempts = r, r.server(t), r.attempts
 	f.remember(e.journal.Specs(t))
 	for _, s := range *f.states.Load() {
 		s.dormant = false
 	}
+	f.introduction.known.Store(len(*f.states.Load()) > 0)
 	e.remotes.known.Store(t, f)
 	e.remotes.count.Add(1)
 	return f
@@ -209,64 +240,4 @@ func (e *Engine) each(visit func(*function)) {
 		visit(f.(*function)) //nolint:forcetypeassert // nothing else is in it
 		return true
 	})
-}
-
-// health is what the requests of a function type tell of its server: whether it is
-// a message that fails, or the server.
-type health struct {
-	mu        sync.Mutex
-	successes uint64
-	failing   functions.Address // the first that failed since the last success
-	several   bool              // others did, too
-	away      bool              // which has been logged
-}
-
-// succeeded is told of a response. It reports whether the server was away before.
-func (h *health) succeeded() (back bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.successes++
-	back, h.away = h.away, false
-	h.failing, h.several = functions.Address{}, false
-	return back
-}
-
-// failed is told of a failure of an address. It returns how many requests have
-// succeeded so far, and whether no other address has failed since the last of them.
-func (h *health) failed(a functions.Address) (successes uint64, alone bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.failing.IsZero() {
-		h.failing = a
-	}
-	h.several = h.several || h.failing != a
-	return h.successes, !h.several
-}
-
-// goAway reports whether it is news that the server is away.
-func (h *health) goAway() (news bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	news, h.away = !h.away, true
-	return news
-}
-
-// counts says whether a failure is an attempt at the message: the server has
-// answered others since the address began to fail, or it says no to this one alone.
-// What was not sent is none.
-func (h *health) counts(a functions.Address, s *asking, err error) bool {
-	successes, alone := h.failed(a)
-	if s.failures == 0 {
-		s.since = successes
-	}
-	e, ok := errors.AsType[*CallError](err)
-	switch {
-	case ok && e.Unsent:
-		return false
-	case successes > s.since, ok && e.TooLarge:
-		return true
-	case ok && e.Down:
-		return false
-	}
-	return alone
 }

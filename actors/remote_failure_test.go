@@ -103,6 +103,12 @@ func TestRemoteServerAway(t *testing.T) {
 				}
 				return protocol.FromFunction{}, test.err
 			})
+			s.probe = func(r *protocol.InvocationBatchRequest) error {
+				if back.Load() || r.Target.ID == "good" {
+					return nil
+				}
+				return test.err
+			}
 			within(t, s.remote(Remote{MaxAttempts: 3}), func(n *node) {
 				for _, id := range test.ids {
 					n.send(string(id), text("m"))

@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/statefun-go/statefun/functions"
@@ -20,10 +22,12 @@ type asking struct {
 	// The first messages of the inbox, so many, have failed as one request: the next
 	// one has at most limit of them. 0: neither.
 	suspects, limit int
-	// failures in a row, and how many requests of the function type had succeeded
-	// when they began.
+	// failures in a row, and how many requests to the server had succeeded at the last
+	// of them.
 	failures int
 	since    uint64
+	// turn is what the next request may use.
+	turn turn
 }
 
 // askings are a worker's grains that wait until what they are about to show to a
@@ -69,18 +73,28 @@ func (w *worker) askDurable() {
 // remoteRequest is one attempt to have a batch of messages handled by a server.
 type remoteRequest struct {
 	worker   *worker
+	fn       *function
+	server   *server
 	grain    *grain
 	epoch    uint32 // of the grain: what comes back in another one is void
 	messages []*persistence.Message
 	sent     protocol.ToFunction
 
+	turn      turn
+	first     bool   // it is the introduction of its function type
+	successes uint64 // of the server, when it was sent
+
 	response protocol.FromFunction
 	err      error
+	alive    bool // the server had answered the probe before
 }
 
 // sendRequest makes the grain's next request, and sends it when its turn has come.
 func (w *worker) sendRequest(g *grain) {
-	q := &remoteRequest{worker: w, grain: g}
+	q := &remoteRequest{worker: w, fn: g.fn, server: g.fn.server, grain: g}
+	if !w.mayAsk(g, q) {
+		return
+	}
 	q.attachState(w.now)
 	q.attachMessages()
 	g.asking.again = 0
@@ -88,6 +102,60 @@ func (w *worker) sendRequest(g *grain) {
 	q.epoch = g.epoch
 	g.fn.metrics.requests.Add(1)
 	g.fn.remote.start(q)
+}
+
+// mayAsk lets the grain ask now, or lets it wait: for its server, or for another
+// address that asks first.
+func (w *worker) mayAsk(g *grain, q *remoteRequest) (ok bool) {
+	a, s := g.asking, q.server
+	x := waiter{w, g, g.epoch + 1} // it will be busy
+	q.turn, a.turn = a.turn, turn{}
+	if q.turn.given() {
+		q.successes, _, _ = s.state()
+	} else if q.successes, ok = s.enter(x); !ok {
+		_, _, reason := s.state()
+		g.busy(statusBackoff, cmp.Or(reason, "others of its function server's addresses come first"), 0)
+		return false
+	}
+	if ok, q.first = g.fn.introduction.enter(x); !ok {
+		s.pass(q.turn)
+		g.busy(statusBackoff, "another address of its function is the first to ask", 0)
+		return false
+	}
+	return true
+}
+
+// wake ends the grain's wait.
+func (w *worker) wake(x waiter) {
+	if g := x.grain; g.epoch == x.epoch {
+		g.ready()
+		w.pump(g)
+	}
+}
+
+// takeTurn is called when the grain is the first in its server's line. A turn that
+// leads to no request goes to the next.
+func (w *worker) takeTurn(s *server, x waiter, t turn) {
+	g := x.grain
+	if g.epoch != x.epoch {
+		s.pass(t)
+		return
+	}
+	owner := w.owner.Load()
+	g.asking.turn = t
+	w.wake(x)
+	if w.owner.Load() == owner && g.status != statusAsking {
+		w.giveUpTurn(g)
+	}
+}
+
+// giveUpTurn takes back what the grain has not used, before it serves another address,
+// or none.
+func (w *worker) giveUpTurn(g *grain) {
+	if g.asking != nil && g.asking.turn.given() {
+		g.fn.server.pass(g.asking.turn)
+		g.asking.turn = turn{}
+	}
 }
 
 // attachState attaches every state that is known of the function type; one that the
@@ -174,20 +242,53 @@ func (r *remote) next() *remoteRequest {
 // send makes the attempt and takes its outcome to the worker. If the node stops
 // meanwhile, nothing comes of it: the messages are still there at the next start.
 func (q *remoteRequest) send() {
-	w, fn := q.worker, q.grain.fn
-	ctx := w.engine.asyncContext
-	body, err := fn.remote.Caller.Call(ctx, fn.Type, q.sent.Append(nil))
-	if ctx.Err() != nil {
-		return
+	w := q.worker
+	switch _, down, _ := q.server.state(); {
+	case down && !q.turn.given():
+		q.err = &CallError{Err: errHeld, Unsent: true}
+	case q.turn.try:
+		q.probe()
 	}
-	if err == nil {
-		decoder := fn.remote.decoders.Get().(*protocol.Decoder) //nolint:forcetypeassert // nothing else is in it
-		err = decoder.FromFunction(body, &q.response)
-		fn.remote.decoders.Put(decoder)
-		if err != nil {
-			err = fmt.Errorf("the response is not a FromFunction: %w", err)
-		}
+	if q.err == nil {
+		q.err = q.call(&q.sent, &q.response)
 	}
-	q.err = err
-	w.post(func(w *worker) { w.answered(q) })
+	if w.engine.asyncContext.Err() == nil {
+		w.post(func(w *worker) { w.answered(q) })
+	}
+}
+
+// errHeld is the failure of a request whose server went away before its turn had come.
+var errHeld = errors.New("its function server is away")
+
+// probe asks the server for nothing: with no message, it runs no function, and a server
+// that is there says so. That tells, if the request fails afterwards, that it is its
+// messages' fault: they end the server's process, or make it hang. One that does not
+// take a request without messages tells nothing, and gets the messages all the same.
+func (q *remoteRequest) probe() {
+	b := &q.sent.Invocation
+	empty := protocol.ToFunction{Invocation: protocol.InvocationBatchRequest{Present: true, Target: b.Target}}
+	for i := range b.State {
+		empty.Invocation.State = append(empty.Invocation.State, protocol.PersistedValue{StateName: b.State[i].StateName})
+	}
+	var answer protocol.FromFunction
+	err := q.call(&empty, &answer)
+	q.alive = err == nil
+	if faultOf(err).Unsent {
+		q.err = err
+	}
+}
+
+// call sends a request and decodes its response.
+func (q *remoteRequest) call(request *protocol.ToFunction, response *protocol.FromFunction) error {
+	w, fn := q.worker, q.fn
+	body, err := fn.remote.Caller.Call(w.engine.asyncContext, fn.Type, request.Append(nil))
+	if err != nil {
+		return err
+	}
+	decoder := fn.remote.decoders.Get().(*protocol.Decoder) //nolint:forcetypeassert // nothing else is in it
+	defer fn.remote.decoders.Put(decoder)
+	if err := decoder.FromFunction(body, response); err != nil {
+		return fmt.Errorf("the response is not a FromFunction: %w", err)
+	}
+	return nil
 }

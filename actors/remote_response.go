@@ -18,35 +18,50 @@ import (
 func (w *worker) answered(q *remoteRequest) {
 	g := q.grain
 	if g.epoch != q.epoch {
+		q.server.pass(q.turn)
+		q.introduced(false)
 		return
 	}
 	g.ready()
-	if q.err == nil && g.fn.health.succeeded() {
-		w.engine.opts.Logger.Info("function server is back", "function", string(g.fn.Type))
+	if q.err != nil {
+		w.askFailed(q, q.err, q.server.failed(q))
+		q.introduced(false)
+	} else {
+		q.server.succeeded(q.turn)
+		q.introduced(w.take(q))
 	}
-	incomplete := &q.response.IncompleteInvocationContext
-	switch {
-	case q.err != nil:
-		w.askFailed(q, q.err, g.fn.health.counts(g.address(), g.asking, q.err))
-	case incomplete.Present:
+	w.pump(g)
+}
+
+// introduced ends the introduction of the function type, if the request was it.
+func (q *remoteRequest) introduced(ok bool) {
+	if q.first {
+		q.fn.introduction.end(ok)
+	}
+}
+
+// take takes a response. It reports whether the states of the function are known.
+func (w *worker) take(q *remoteRequest) (known bool) {
+	g := q.grain
+	if incomplete := &q.response.IncompleteInvocationContext; incomplete.Present {
 		if err := w.learn(q, incomplete.MissingValues); err != nil {
-			w.askFailed(q, err, true)
-			break
+			w.askFailed(q, err, verdict{blame: true})
+			return false
 		}
 		g.asking.again = len(q.messages)
 		w.ask(g)
-	default:
-		inv := w.inline
-		inv.begin(g, q.messages[0], w.now)
-		if inv.apply(&q.response.InvocationResult); inv.err != nil {
-			w.askFailed(q, inv.err, true)
-			break
-		}
-		g.fn.metrics.in.Add(uint64(len(q.messages)))
-		w.stage(inv, q.messages...)
-		g.asking.passed(len(q.messages))
+		return true
 	}
-	w.pump(g)
+	inv := w.inline
+	inv.begin(g, q.messages[0], w.now)
+	if inv.apply(&q.response.InvocationResult); inv.err != nil {
+		w.askFailed(q, inv.err, verdict{blame: true})
+		return true
+	}
+	g.fn.metrics.in.Add(uint64(len(q.messages)))
+	w.stage(inv, q.messages...)
+	g.asking.passed(len(q.messages))
+	return true
 }
 
 // passed is told that so many messages are done with.
@@ -150,7 +165,7 @@ func (w *worker) learn(q *remoteRequest, missing []protocol.PersistedValueSpec) 
 	for i := range q.sent.Invocation.State {
 		sent[q.sent.Invocation.State[i].StateName] = true
 	}
-	fn := q.grain.fn
+	fn := q.fn
 	news := false
 	for i := range missing {
 		spec, err := stateSpec(&missing[i])

@@ -19,32 +19,38 @@ import (
 	"github.com/statefun-go/statefun/persistence/environment"
 )
 
-// server is a scripted function server. It notes what it is asked, and that no
-// address is asked twice at a time.
-type server struct {
+// script is a function server. It notes what it is asked, and that no address is
+// asked twice at a time.
+type script struct {
 	t      *testing.T
 	answer func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error)
+	// probe answers requests without invocations, which are only counted. nil: it is alive.
+	probe func(*protocol.InvocationBatchRequest) error
 
 	mu      sync.Mutex
 	asked   []protocol.InvocationBatchRequest
 	under   map[functions.Address]bool
 	running int
 	most    int // of running
+	probes  int
 }
 
-func serve(t *testing.T, answer func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error)) *server {
+func serve(t *testing.T, answer func(*protocol.InvocationBatchRequest) (protocol.FromFunction, error)) *script {
 	t.Helper()
-	return &server{t: t, answer: answer, under: map[functions.Address]bool{}}
+	return &script{t: t, answer: answer, under: map[functions.Address]bool{}}
 }
 
 // Call implements Caller.
-func (s *server) Call(ctx context.Context, f functions.TypeName, request []byte) ([]byte, error) {
+func (s *script) Call(ctx context.Context, f functions.TypeName, request []byte) ([]byte, error) {
 	var d protocol.Decoder
 	var in protocol.ToFunction
 	if err := d.ToFunction(request, &in); err != nil {
 		s.t.Error(err)
 	}
 	r := in.Invocation
+	if len(r.Invocations) == 0 {
+		return nil, s.probed(&r)
+	}
 	s.mu.Lock()
 	if s.under[r.Target] || f != r.Target.Type {
 		s.t.Errorf("request for %s to %s while there is one: %t", r.Target, f, s.under[r.Target])
@@ -64,21 +70,31 @@ func (s *server) Call(ctx context.Context, f functions.TypeName, request []byte)
 	return out.Append(nil), nil
 }
 
+func (s *script) probed(r *protocol.InvocationBatchRequest) error {
+	s.mu.Lock()
+	s.probes++
+	s.mu.Unlock()
+	if s.probe == nil {
+		return nil
+	}
+	return s.probe(r)
+}
+
 // remote are options with one endpoint.
-func (s *server) remote(r Remote) Options {
+func (s *script) remote(r Remote) Options {
 	r.Functions, r.Caller = string(testType), s
 	return Options{Remotes: []Remote{r}}
 }
 
 // count is the number of requests so far.
-func (s *server) count() int {
+func (s *script) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.asked)
 }
 
 // last is the latest request.
-func (s *server) last() protocol.InvocationBatchRequest {
+func (s *script) last() protocol.InvocationBatchRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked[len(s.asked)-1]
@@ -194,6 +210,9 @@ func TestRemoteMessagesOfAnAddressGoInBatches(t *testing.T) {
 		return nothing()
 	})
 	within(t, s.remote(Remote{MaxNumBatchRequests: 4}), func(n *node) {
+		n.send("first", text("m")) // the function is known then
+		pass(time.Hour)
+		s.asked = nil
 		for m := range strings.SplitSeq("0123456", "") {
 			n.send("x", text(m))
 			pass(time.Second)

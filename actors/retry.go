@@ -38,6 +38,13 @@ func (o *Options) backoff(attempts int) time.Duration {
 	return d
 }
 
+// jitter spreads a pause, so that those who failed together do not come again
+// together: it is at least half of it, and at most all.
+func (e *Engine) jitter(d time.Duration) time.Duration {
+	half := d / 2
+	return d - time.Duration(e.env.Random.Uint64()%uint64(half+1))
+}
+
 // wakeLater makes the grain ready again, unless something else does so first.
 func (w *worker) wakeLater(g *grain, d time.Duration) {
 	epoch := g.epoch

@@ -95,6 +95,16 @@ func (e *Endpoint) Attempt(ctx context.Context, r Request) ([]byte, error) {
 	return e.attempt(ctx, t, &r)
 }
 
+// Host names the server that a function's requests go to: HOST:PORT, or the file of a
+// socket. Functions of the same host share its connections, and its fate.
+func (e *Endpoint) Host(function functions.TypeName) string {
+	t, err := e.target(function)
+	if err != nil {
+		return ""
+	}
+	return t.address
+}
+
 // target returns where a function's requests go.
 func (e *Endpoint) target(function functions.TypeName) (*target, error) {
 	if t, ok := e.targets.Load(function); ok {

@@ -20,12 +20,12 @@ const maxRetryAfter = time.Hour
 
 // unsendable is the failure of a function whose name makes no request.
 func (e *Endpoint) unsendable(function functions.TypeName, err error) *Failure {
-	return &Failure{Kind: Unsendable, url: "of " + clip(string(function)), text: "no request can be made", err: err}
+	return &Failure{Kind: Unsendable, Permanent: true, url: "of " + clip(string(function)), text: "no request can be made", err: err}
 }
 
 // Unparsable is the failure of a response that is not a message of the protocol.
 func (e *Endpoint) Unparsable(function functions.TypeName, err error) *Failure {
-	f := &Failure{Kind: Malformed, Retry: e.cfg.Profile == Async, Reached: true, text: "the response is not a FromFunction", err: err}
+	f := &Failure{Kind: Malformed, Retry: e.cfg.Profile == Async, Permanent: e.cfg.Profile != Async, Reached: true, text: "the response is not a FromFunction", err: err}
 	if t, tErr := e.target(function); tErr == nil {
 		f.url = t.show
 	}
@@ -72,6 +72,7 @@ func (e *Endpoint) failed(ctx context.Context, t *target, err error, reached, re
 	default:
 		f.text = "the connection broke before a response came"
 	}
+	f.Permanent = !f.Retry
 	return f
 }
 
@@ -82,6 +83,11 @@ func (e *Endpoint) refused(t *target, a *answer, reused bool) error {
 	f := &Failure{
 		Kind: Status, Retry: p.retriesStatus(h.status), Reached: true, Reused: reused, url: t.show,
 		Status: h.status, Reason: clip(e.headers.redact(h.reason)), RetryAfter: retryAfter(h.retryAfter),
+	}
+	f.Permanent = h.permanent == "true"
+	f.MaxAttempts = positive(h.maxAttempts)
+	if i, err := strconv.ParseUint(h.failedInvocation, 10, 31); err == nil { // from 0
+		f.Invocation = int(i) + 1
 	}
 	said := e.excerpt(a)
 	switch {
@@ -99,10 +105,20 @@ func (e *Endpoint) refused(t *target, a *answer, reused bool) error {
 	default:
 		f.text = p.statusText(h.status, f.Reason)
 	}
+	f.Permanent = f.Permanent || !f.Retry && f.Kind != RequestTooLarge
 	if said != "" {
 		f.text += fmt.Sprintf("; the server says %q", said)
 	}
 	return f
+}
+
+// positive is a number that was found in a header; 0 if it is none.
+func positive(value string) int {
+	n, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(n)
 }
 
 // redirect says where a response that is not followed leads to.

@@ -63,6 +63,15 @@ type Failure struct { //nolint:errname // what it is, with and without an error 
 	Reason string
 	// RetryAfter is how long the server asks to be left alone; 0 if it does not.
 	RetryAfter time.Duration
+	// Invocation is the position, from 1, of the invocation that failed, of those in the
+	// request; 0 if the server does not say: protocol.HeaderFailedInvocation.
+	Invocation int
+	// Permanent is that the server says, or the profile knows, that trying again cannot
+	// cure the failure: protocol.HeaderPermanent.
+	Permanent bool
+	// MaxAttempts is how often the function wants a message to be tried; 0 if the server
+	// does not say: protocol.HeaderMaxAttempts.
+	MaxAttempts int
 
 	url  string // without what may be secret
 	text string

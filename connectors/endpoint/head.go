@@ -21,6 +21,9 @@ type head struct {
 	idle    time.Duration // how long the server keeps an idle connection; 0: it does not say
 
 	contentType, location, retryAfter, unknownCoding string
+
+	// What the server says of the invocation that failed, as it says it.
+	failedInvocation, permanent, maxAttempts string
 }
 
 // success reports whether there is a body that is to be handed on.
@@ -70,6 +73,7 @@ func parseHead(b []byte) (head, error) {
 	if !h.success() {
 		h.reason = string(bytes.TrimSpace(reason))
 		h.contentType, h.location, h.retryAfter = string(fields.contentType), string(fields.location), string(fields.retryAfter)
+		h.failedInvocation, h.permanent, h.maxAttempts = string(fields.failedInvocation), string(fields.permanent), string(fields.maxAttempts)
 	}
 	return h, nil
 }
@@ -122,11 +126,19 @@ func unfold(b []byte) (end int, err error) {
 	}
 }
 
+// The headers of package protocol, as equalFold takes them.
+const (
+	failedInvocation = "statefun-failed-invocation"
+	permanent        = "statefun-permanent"
+	maxAttempts      = "statefun-max-attempts"
+)
+
 // fields are what has been seen of the headers.
 type fields struct {
 	close, keepAlive bool
 	// of b, until the head is parsed
-	contentType, location, retryAfter []byte
+	contentType, location, retryAfter        []byte
+	failedInvocation, permanent, maxAttempts []byte
 }
 
 // add parses one line.
@@ -172,6 +184,18 @@ func (f *fields) add(h *head, line []byte) error {
 	case len("content-encoding"):
 		if equalFold(name, "content-encoding") {
 			h.addCoding(value)
+		}
+	case len(failedInvocation):
+		if equalFold(name, failedInvocation) {
+			f.failedInvocation = value
+		}
+	case len(permanent):
+		if equalFold(name, permanent) {
+			f.permanent = value
+		}
+	case len(maxAttempts):
+		if equalFold(name, maxAttempts) {
+			f.maxAttempts = value
 		}
 	case len("transfer-encoding"):
 		if equalFold(name, "transfer-encoding") {

@@ -261,6 +261,7 @@ func okHead(resp *http.Response) head {
 	h.octets = strings.EqualFold(h.contentType, octetStream)
 	h.reason = strings.TrimSpace(strings.TrimPrefix(resp.Status, fmt.Sprint(resp.StatusCode)))
 	h.location, h.retryAfter = resp.Header.Get("Location"), resp.Header.Get("Retry-After")
+	h.failedInvocation, h.permanent, h.maxAttempts = resp.Header.Get(failedInvocation), resp.Header.Get(permanent), resp.Header.Get(maxAttempts)
 	for _, v := range resp.Header["Content-Encoding"] {
 		h.addCoding([]byte(v))
 	}
