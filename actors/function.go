@@ -161,5 +161,4 @@ func (f *function) noteSluggish(now int64) {
 // functionMetrics are totals since the start.
 type functionMetrics struct {
 	in, outLocal, outEgress, failures, quarantined atomic.Uint64
-	requests                                       atomic.Uint64 // to its server
 }

@@ -53,7 +53,6 @@ type Metrics struct {
 // FunctionMetrics are totals of one function type.
 type FunctionMetrics struct {
 	In, OutLocal, OutEgress, Failures, Quarantined uint64
-	Requests                                       uint64 // to the server of a remote function
 	Counters                                       map[string]int64
 }
 
@@ -79,7 +78,7 @@ func (e *Engine) Metrics() Metrics {
 	e.each(func(f *function) {
 		m.Functions[f.Type] = FunctionMetrics{
 			In: f.metrics.in.Load(), OutLocal: f.metrics.outLocal.Load(), OutEgress: f.metrics.outEgress.Load(),
-			Failures: f.metrics.failures.Load(), Quarantined: f.metrics.quarantined.Load(), Requests: f.metrics.requests.Load(),
+			Failures: f.metrics.failures.Load(), Quarantined: f.metrics.quarantined.Load(),
 			Counters: e.counters.of(f.Type),
 		}
 	})

@@ -175,4 +175,3 @@ func serverCommand(arguments ...string) ([]string, error) {
 	}
 	return append([]string{self}, arguments...), nil
 }
-

@@ -175,9 +175,9 @@ func (r *RemoteRun) measure(ctx context.Context, cfg *remoteConfig, server *func
 		warmup: cfg.warmup, duration: cfg.duration, profiles: cfg.profiles, count: func() int64 { return invocations(e, hop.Type) },
 		observe: func() (end func()) {
 			memory := watchResident(server)
-			before, asked := server.cpu(), remoteRequests(e)
+			before, asked := server.cpu(), e.RemoteRequests()
 			return func() {
-				served, requests = server.cpu()-before, remoteRequests(e)-asked
+				served, requests = server.cpu()-before, e.RemoteRequests()-asked
 				r.ResidentBytes, r.ServerResidentBytes = memory.end()
 			}
 		},
@@ -192,9 +192,6 @@ func (r *RemoteRun) measure(ctx context.Context, cfg *remoteConfig, server *func
 	r.ServerMicros = microsPer(served, u.Messages)
 	return c.verify(e)
 }
-
-// remoteRequests is how many the node has made.
-func remoteRequests(e *actors.Engine) uint64 { return e.Metrics().Functions[hop.Type].Requests }
 
 // moduleFile says where the functions are.
 const moduleFile = `kind: io.statefun.endpoints.v2/http
