@@ -52,7 +52,7 @@ func (a *App) startCommand(ctx context.Context, logger *slog.Logger) (commands.N
 	if err != nil {
 		return nil, err
 	}
-	collector.Follow(n.engine.LiveGrains)
+	collector.Follow(n.engine)
 	return commandNode{n}, nil
 }
 

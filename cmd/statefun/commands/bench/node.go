@@ -84,7 +84,7 @@ func runNode(ctx context.Context, start StartNode, c NodeConfig, f func(Node) er
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
-	unfollow := collector.Follow(node.Engine().LiveGrains)
+	unfollow := collector.Follow(node.Engine())
 	defer unfollow()
 	return f(node)
 }
