@@ -43,7 +43,8 @@ type Config struct {
 	KeyGroups int
 	// Workers run grains. Defaults to GOMAXPROCS.
 	Workers int
-	// LiveGrains is about how many grains stay in memory. Defaults to 200,000.
+	// LiveGrains is about how many grains stay in memory. Defaults to 200,000, or
+	// 16,000 where all functions run elsewhere.
 	LiveGrains int
 	// IdleAfter is how long a grain stays in memory unused. Defaults to 30 s.
 	IdleAfter time.Duration

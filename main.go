@@ -70,7 +70,7 @@ func (a *App) startCommand(ctx context.Context, logger *slog.Logger) (commands.N
 	if err != nil {
 		return nil, err
 	}
-	collector.Follow(n.engine.LiveGrains)
+	collector.Follow(n.engine)
 	return commandNode{n}, nil
 }
 
@@ -89,8 +89,11 @@ func (n commandNode) Drain(ctx context.Context) error {
 func startBench(ctx context.Context, c bench.NodeConfig, fs ...functions.Function) (bench.Node, error) {
 	app := New(Config{
 		Name: "bench", DataDir: c.DataDir, HTTP: c.HTTP, LiveGrains: c.LiveGrains, Workers: c.Workers,
-		Environment: c.Environment(), Logger: slog.New(slog.DiscardHandler),
+		Environment: c.Environment(), Logger: slog.New(slog.DiscardHandler), Modules: c.Modules,
 	})
+	for id, sink := range c.Egresses {
+		app.Egress(id, sink)
+	}
 	n, err := app.Register(fs...).Start(ctx)
 	if err != nil {
 		return nil, err

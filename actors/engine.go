@@ -39,7 +39,9 @@ type Options struct {
 	Workers int
 	// KeyGroups is fixed when an application is created. Defaults to 128.
 	KeyGroups int
-	// LiveGrains is about how many grains stay in memory. Defaults to 200,000.
+	// LiveGrains is about how many grains stay in memory. Defaults to 200,000, or
+	// 16,000 where no function runs here: next to a request, reading the state of an
+	// address is nothing.
 	LiveGrains int
 	// IdleAfter is how long a grain stays in memory unused. Defaults to 30 s.
 	IdleAfter time.Duration
@@ -85,6 +87,9 @@ type Options struct {
 func (o *Options) setDefaults() {
 	o.KeyGroups = cmp.Or(o.KeyGroups, persistence.DefaultKeyGroups)
 	o.Workers = min(cmp.Or(o.Workers, workersByDefault()), o.KeyGroups)
+	if len(o.Functions) == 0 && len(o.Remotes) > 0 {
+		o.LiveGrains = cmp.Or(o.LiveGrains, 16_000)
+	}
 	o.LiveGrains = cmp.Or(o.LiveGrains, 200_000)
 	o.IdleAfter = cmp.Or(o.IdleAfter, 30*time.Second)
 	o.MaxBlocking = cmp.Or(o.MaxBlocking, 256)

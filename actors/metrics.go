@@ -74,6 +74,9 @@ func (e *Engine) LiveGrains() (n int64) {
 	return n
 }
 
+// OnlyRemote reports whether all functions are called elsewhere. It does not change.
+func (e *Engine) OnlyRemote() bool { return len(e.opts.Functions) == 0 && len(e.opts.Remotes) > 0 }
+
 // Metrics may be called at any time.
 func (e *Engine) Metrics() Metrics {
 	m := Metrics{

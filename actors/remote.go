@@ -19,8 +19,8 @@ import (
 type Caller interface {
 	// Call makes one attempt: it sends an encoded ToFunction and returns the body of
 	// the response, which is the caller's. It bounds the time that this takes, and
-	// ends when ctx does. An error that is no *CallError is an answer that says no. One
-	// that is a functions.ErrPermanent is not tried again.
+	// ends when ctx does. It keeps nothing of the request. An error that is no *CallError
+	// is an answer that says no. One that is a functions.ErrPermanent is not tried again.
 	//
 	// A request without invocations is a probe: a server that is there answers it,
 	// and runs no function for it.
@@ -93,9 +93,9 @@ type remote struct {
 	attempts int
 	decoders sync.Pool
 
+	senders *senders
+
 	mu      sync.Mutex
-	running int
-	waiting []*remoteRequest
 	servers map[string]*server
 }
 
@@ -109,6 +109,7 @@ func newRemote(e *Engine, r Remote) *remote {
 	if r.Host == nil {
 		out.Host = func(functions.TypeName) string { return "" }
 	}
+	out.senders = newSenders(e, r.MaxInFlight)
 	out.decoders.New = func() any { return new(protocol.Decoder) }
 	return out
 }

@@ -84,15 +84,56 @@ type remoteRequest struct {
 	first     bool   // it is the introduction of its function type
 	successes uint64 // of the server, when it was sent
 
+	encoded  []byte // sent, for the next one to use again
 	response protocol.FromFunction
 	err      error
-	alive    bool // the server had answered the probe before
+	alive    bool          // the server had answered the probe before
+	tell     func(*worker) // answered
+}
+
+// requests are a worker's remoteRequests that are done with, to use again.
+type requests struct{ free []*remoteRequest }
+
+// What requests keep for the next ones is bounded: in number, bytes and messages.
+const (
+	keptRequests = 1024
+	keptEncoded  = 16 << 10
+	keptParts    = 64
+)
+
+// request returns one for the grain, with nothing in it.
+func (w *worker) request(g *grain) *remoteRequest {
+	var q *remoteRequest
+	if n := len(w.requests.free); n > 0 {
+		q = w.requests.free[n-1]
+		w.requests.free = w.requests.free[:n-1]
+	} else {
+		q = &remoteRequest{}
+		q.tell = func(w *worker) { w.answered(q) }
+	}
+	q.worker, q.fn, q.server, q.grain = w, g.fn, g.fn.server, g
+	return q
+}
+
+// done takes a request back, without what it held. Values of the response that
+// became part of a transaction are in the response's memory, not in the request's.
+func (w *worker) done(q *remoteRequest) {
+	r := &q.response.InvocationResult
+	parts := max(len(q.messages), len(r.OutgoingMessages), len(r.DelayedInvocations), len(r.OutgoingEgresses), len(r.StateMutations))
+	if parts > keptParts || cap(q.encoded) > keptEncoded || len(w.requests.free) >= keptRequests {
+		return
+	}
+	q.sent.Reset()
+	q.response.Reset()
+	*q = remoteRequest{messages: emptied(q.messages), sent: q.sent, encoded: q.encoded, response: q.response, tell: q.tell}
+	w.requests.free = append(w.requests.free, q)
 }
 
 // sendRequest makes the grain's next request, and sends it when its turn has come.
 func (w *worker) sendRequest(g *grain) {
-	q := &remoteRequest{worker: w, fn: g.fn, server: g.fn.server, grain: g}
+	q := w.request(g)
 	if !w.mayAsk(g, q) {
+		w.done(q)
 		return
 	}
 	q.attachState(w.now)
@@ -100,7 +141,7 @@ func (w *worker) sendRequest(g *grain) {
 	g.asking.again = 0
 	g.busy(statusAsking, "its function server is asked", 0)
 	q.epoch = g.epoch
-	g.fn.remote.start(q)
+	g.fn.remote.senders.start(q)
 }
 
 // mayAsk lets the grain ask now, or lets it wait: for its server, or for another
@@ -163,7 +204,6 @@ func (q *remoteRequest) attachState(now int64) {
 	g, b := q.grain, &q.sent.Invocation
 	b.Present, b.Target = true, g.address()
 	states := *g.fn.states.Load()
-	b.State = make([]protocol.PersistedValue, 0, len(states))
 	for i, s := range states {
 		if s.Kind != functions.KindValue {
 			continue // of a function that ran here once
@@ -201,43 +241,6 @@ func (a *asking) most(r *remote) int {
 	return n
 }
 
-// start sends the request on a goroutine of its own, if there may be one more; else
-// it waits for its turn.
-func (r *remote) start(q *remoteRequest) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.running >= r.MaxInFlight {
-		r.waiting = append(r.waiting, q)
-		return
-	}
-	r.running++
-	r.engine.alone.Add(1)
-	r.engine.env.Dispatcher.Go("request", func() { r.work(q) })
-}
-
-// work sends requests until none waits.
-func (r *remote) work(q *remoteRequest) {
-	defer r.engine.alone.Add(-1)
-	for q != nil {
-		q.send()
-		q = r.next()
-	}
-}
-
-// next takes the request whose turn has come, nil if none waits or the node stops.
-func (r *remote) next() *remoteRequest {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.waiting) == 0 || r.engine.asyncContext.Err() != nil {
-		r.running--
-		return nil
-	}
-	q := r.waiting[0]
-	r.waiting[0] = nil
-	r.waiting = r.waiting[1:]
-	return q
-}
-
 // send makes the attempt and takes its outcome to the worker. If the node stops
 // meanwhile, nothing comes of it: the messages are still there at the next start.
 func (q *remoteRequest) send() {
@@ -248,7 +251,7 @@ func (q *remoteRequest) send() {
 		q.attempt()
 	}
 	if w.engine.asyncContext.Err() == nil {
-		w.post(func(w *worker) { w.answered(q) })
+		w.post(q.tell)
 	}
 }
 
@@ -291,7 +294,8 @@ func (q *remoteRequest) probe() {
 // call sends a request and decodes its response.
 func (q *remoteRequest) call(request *protocol.ToFunction, response *protocol.FromFunction) error {
 	w, fn := q.worker, q.fn
-	body, err := fn.remote.Caller.Call(w.engine.asyncContext, fn.Type, request.Append(nil))
+	q.encoded = request.Append(q.encoded[:0])
+	body, err := fn.remote.Caller.Call(w.engine.asyncContext, fn.Type, q.encoded)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ func (w *worker) answered(q *remoteRequest) {
 	if g.epoch != q.epoch {
 		q.server.pass(q.turn)
 		q.introduced(false)
+		w.done(q)
 		return
 	}
 	g.ready()
@@ -30,6 +31,7 @@ func (w *worker) answered(q *remoteRequest) {
 		q.server.succeeded(q.turn)
 		q.introduced(w.take(q))
 	}
+	w.done(q) // before user code may run, and take the worker away
 	w.pump(g)
 }
 

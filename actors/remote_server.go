@@ -90,9 +90,12 @@ func (s *server) move() {
 	}
 }
 
+// valid reports whether a turn is of this round. It is called with mu.
+func (s *server) valid(t turn) bool { return t.round == s.round+1 }
+
 // back takes a turn back. It is called with mu.
 func (s *server) back(t turn) {
-	if t.round == s.round+1 {
+	if s.valid(t) {
 		s.out--
 	}
 }
@@ -156,10 +159,11 @@ func (s *server) failed(q *remoteRequest) (v verdict) {
 	// Others got through between this address's failures: the server was there.
 	others := a.failures > 0 && s.successes > a.since
 	a.since = s.successes
+	try := q.turn.try && s.valid(q.turn)
 	s.back(q.turn)
 	v.blame = s.blames(q, others)
 	switch away := !v.blame && s.successes == q.successes; {
-	case s.down && q.turn.try:
+	case s.down && try:
 		s.tries++
 		s.pause(q)
 	case away && !s.down:
@@ -192,7 +196,7 @@ func (s *server) blames(q *remoteRequest, others bool) bool {
 
 // fall notes that the server is away. It is called with mu.
 func (s *server) fall(q *remoteRequest) {
-	s.down, s.tries, s.out = true, 1, 0
+	s.down, s.tries = true, 1
 	s.pause(q)
 	s.engine.opts.Logger.Warn("function server is away, its addresses wait", "functions", s.name, "host", s.host, "error", q.err)
 }
@@ -200,6 +204,7 @@ func (s *server) fall(q *remoteRequest) {
 // pause keeps everybody from a turn for a while. It is called with mu.
 func (s *server) pause(q *remoteRequest) {
 	s.round++
+	s.out = 0 // turns of earlier rounds are void
 	s.window, s.reason = 0, "its function server is away: "+q.err.Error()
 	e, round := s.engine, s.round
 	wait := max(e.jitter(e.opts.backoff(s.tries)), faultOf(q.err).RetryAfter)

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func serve(t *testing.T, answer func(*protocol.InvocationBatchRequest) (protocol
 func (s *script) Call(ctx context.Context, f functions.TypeName, request []byte) ([]byte, error) {
 	var d protocol.Decoder
 	var in protocol.ToFunction
-	if err := d.ToFunction(request, &in); err != nil {
+	if err := d.ToFunction(bytes.Clone(request), &in); err != nil {
 		s.t.Error(err)
 	}
 	r := in.Invocation

@@ -55,6 +55,7 @@ type worker struct {
 	heldBytes int64         // of those
 	toSpill   []*grain      // have messages to spill once they are durable
 	askings   askings
+	requests  requests
 	spilling  atomic.Int64 // bytes of those, until they are on disk
 	refilling int          // grains whose next messages are being read
 	live      atomic.Int64 // grains

@@ -9,8 +9,13 @@ import (
 
 // ResidentBytes is how much memory the process has in use, as the kernel counts
 // it; 0 if that is not known.
-func ResidentBytes() uint64 {
-	return fromFile("/proc/self/statm", residentPages) * uint64(os.Getpagesize()) //nolint:gosec // positive
+func ResidentBytes() uint64 { return residentOf("self") }
+
+// ResidentBytesOf is ResidentBytes of another process.
+func ResidentBytesOf(pid int) uint64 { return residentOf(strconv.Itoa(pid)) }
+
+func residentOf(process string) uint64 {
+	return fromFile("/proc/"+process+"/statm", residentPages) * uint64(os.Getpagesize()) //nolint:gosec // positive
 }
 
 // residentPages is the second number of Linux's account of a process.

@@ -7,9 +7,10 @@ import (
 
 	"github.com/statefun-go/statefun"
 	"github.com/statefun-go/statefun/cmd/statefun/demo"
+	"github.com/statefun-go/statefun/cmd/statefun/officialserver"
 )
 
 func main() { statefun.Main(statefun.New(statefun.Config{}), more()...) }
 
 // more are the commands that only this program has.
-func more() []*cobra.Command { return []*cobra.Command{demo.Command()} }
+func more() []*cobra.Command { return []*cobra.Command{demo.Command(), officialserver.Command()} }

@@ -58,7 +58,7 @@ p50_ms and p99_ms those of HTTP calls; what was not measured is null.
 	f.DurationVar(&o.duration, "duration", 0, "how long each measurement counts (default 2s to 12s)")
 	o.profiles.flags(cmd)
 	chains.common(cmd)
-	cmd.AddCommand(o.grains(), o.latency(), o.cold(), o.timers(), o.sends(), o.hot(), o.values(), o.cores(), o.raw(), o.limits())
+	cmd.AddCommand(o.grains(), o.latency(), o.cold(), o.timers(), o.sends(), o.hot(), o.values(), o.cores(), o.remote(), o.raw(), o.limits())
 	return cmd
 }
 

@@ -30,6 +30,8 @@ const (
 	perSecond unit = "per second"
 	amount    unit = "number"
 	byteCount unit = "bytes"
+
+	milliseconds unit = "ms"
 )
 
 func (u unit) show(v float64) string {
@@ -40,6 +42,8 @@ func (u unit) show(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	case byteCount:
 		return console.Count(v)
+	case milliseconds:
+		return fmt.Sprintf("%.2f ms", v)
 	}
 	return fmt.Sprintf("%.2f", v)
 }
@@ -90,6 +94,9 @@ func (r *Report) limits() (out []Limit) {
 		work := fmt.Sprintf("%d %% to one address, the others to their share", h.HotPercent)
 		out = append(out, Limit{Work: work, Unit: ratio, Floor: 0.7, Measured: h.RatioToUniform})
 	}
+	if m := r.Remote; m != nil {
+		out = append(out, remoteLimits(m)...)
+	}
 	if v := r.Values; v != nil {
 		for _, run := range v.Runs {
 			out = append(out, Limit{Work: "values of " + console.Bytes(run.ValueBytes) + ", to bare Pebble", Unit: ratio, Measured: run.RatioToBare})
@@ -118,6 +125,30 @@ func grainsLimits(grains []GrainsReport) (out []Limit) {
 		Limit{Work: "bytes written to disk/byte of message, at most", Unit: ratio, AtMost: true, Aim: 3, Measured: disk})
 	if resident > 0 {
 		out = append(out, Limit{Work: "resident bytes/live grain, at most", Unit: byteCount, AtMost: true, Aim: 1536, Measured: resident})
+	}
+	return out
+}
+
+// remoteLimits are of a few addresses first, then of many.
+func remoteLimits(r *RemoteReport) (out []Limit) {
+	var resident uint64
+	for i, run := range r.Runs {
+		l := Limit{Work: "remote functions, " + count(run.Addresses) + " addresses, to a bare client", Unit: ratio, Floor: 0.45, Aim: 0.7, Measured: run.RatioToLimit}
+		if i == 0 {
+			l.Floor, l.Aim = 1, 1.5 // several messages go in one request
+		}
+		out = append(out, l)
+		resident = max(resident, run.ResidentBytes)
+	}
+	if l := r.Latency; l != nil {
+		work := fmt.Sprintf("remote functions, chains of %d, %s/s, ", r.Hops, count(l.Rate))
+		out = append(out,
+			Limit{Work: work + "p50, at most", Unit: milliseconds, AtMost: true, Floor: 3, Aim: 2.5, Measured: l.P50},
+			Limit{Work: work + "p99, at most", Unit: milliseconds, AtMost: true, Floor: 12, Aim: 8, Measured: l.P99})
+		resident = max(resident, l.ResidentBytes)
+	}
+	if resident > 0 {
+		out = append(out, Limit{Work: "remote functions, resident bytes, at most", Unit: byteCount, AtMost: true, Floor: 150e6, Measured: float64(resident)})
 	}
 	return out
 }
@@ -158,7 +189,8 @@ func (r *Report) failure() error {
 
 // everything is all measurements at a scale.
 type everything struct {
-	scale float64
+	scale  float64
+	remote remoteConfig
 }
 
 // of is a number of addresses or timers at the scale.
@@ -173,7 +205,10 @@ func (a *everything) run(ctx context.Context, o *options, s *suite) error {
 	cold, hot, cores := defaultCold(), defaultHot(), defaultCores()
 	cold.addresses, cold.live = a.of(cold.addresses), a.of(cold.live)
 	hot.addresses, cores.grains.Addresses = a.of(hot.addresses), a.of(cores.grains.Addresses)
-	timers, sends, values := defaultTimers(), defaultSends(), defaultValues()
+	timers, sends, values, remote := defaultTimers(), defaultSends(), defaultValues(), a.remote
+	for i, n := range remote.addresses {
+		remote.addresses[i] = a.of(n)
+	}
 	timers.timers, timers.addresses = a.of(timers.timers), a.of(timers.addresses)
 	for _, f := range []func() error{
 		func() error { return s.measureCold(ctx, cold.timed(o)) },
@@ -182,6 +217,7 @@ func (a *everything) run(ctx context.Context, o *options, s *suite) error {
 		func() error { return s.measureHot(ctx, hot.timed(o)) },
 		func() error { return s.measureValues(ctx, values.timed(o)) },
 		func() error { return s.measureCores(ctx, cores.timed(o)) },
+		func() error { return s.measureRemote(ctx, remote.timed(o)) },
 	} {
 		if err := f(); err != nil {
 			return err
@@ -192,13 +228,14 @@ func (a *everything) run(ctx context.Context, o *options, s *suite) error {
 }
 
 func (o *options) limits() *cobra.Command {
-	all := &everything{}
+	all := &everything{remote: defaultRemote()}
+	var server string
 	cmd := &cobra.Command{
 		Use:   "limits",
 		Short: "Measure everything, and hold it against its floors",
 		Long: `Measures messages between 1,000, 100,000 and 1,000,000 grains, then what the
-commands cold, timers, http, hot, values and cores measure, each in its default size.
-It takes about five minutes, and 4 GiB of memory and of disk. Then it shows what each
+commands cold, timers, http, hot, values, cores and remote measure, each in its default
+size. It takes about six minutes, and 4 GiB of memory and of disk. Then it shows what each
 figure is to be: a floor and an aim, most of them in terms of a raw limit that was
 measured in the same run.
 
@@ -209,11 +246,13 @@ warnings. With --scale below 1 nothing counts.
 		Args: noArgs,
 	}
 	cmd.Flags().Float64Var(&all.scale, "scale", 1, "`factor` for the numbers of addresses and timers, to see that it works")
-	check := func(*options) error {
+	cmd.Flags().StringVar(&server, "server", "", "`command` that serves remote functions, as of remote")
+	check := func(*options) (err error) {
 		if all.scale <= 0 || all.scale > 1 {
 			return errors.New("--scale: expected more than 0 to 1, found " + fmt.Sprint(all.scale))
 		}
-		return nil
+		all.remote.server, err = functionServerOf(cmd, server)
+		return err
 	}
 	cmd.RunE = o.run(check, func(ctx context.Context, s *suite) error { return all.run(ctx, o, s) })
 	return cmd

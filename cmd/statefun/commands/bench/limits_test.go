@@ -14,8 +14,8 @@ func TestLimits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it measures everything, which takes a while")
 	}
-	r := measure(t, "limits --scale 0.0001 --warmup 1ms --duration 20ms")
-	if r.Scale != 0.0001 || len(r.Grains) != 3 || r.Cold == nil || r.Timers == nil || r.Sends == nil || r.Hot == nil || r.Values == nil || r.Cores == nil {
+	r := measure(t, "limits --scale 0.0001 --warmup 1ms --duration 20ms", "--server", testServer(t, "serve-good"))
+	if r.Scale != 0.0001 || len(r.Grains) != 3 || r.Cold == nil || r.Timers == nil || r.Sends == nil || r.Hot == nil || r.Values == nil || r.Cores == nil || r.Remote == nil {
 		t.Fatalf("got %+v", r)
 	}
 	work := map[string]bool{}
@@ -29,6 +29,7 @@ func TestLimits(t *testing.T) {
 	for _, w := range []string{
 		"10 addresses, to bare Proto.Actor", "100 addresses, 10 live, to all live", "timers fired", "HTTP sends, 512 connections, to bare net/http",
 		"90 % to one address, the others to their share", "values of 64.0 KiB, to bare Pebble", "allocations/message, at most",
+		"remote functions, 10 addresses, to a bare client", "remote functions, chains of 4, 1,000/s, p99, at most",
 	} {
 		if !work[w] {
 			t.Errorf("no %q in %v", w, r.Limits)
@@ -51,6 +52,11 @@ func atLimits() *Report {
 			Timers: &TimersReport{SetPerSecond: 150_000, FiredPerSecond: 400_000},
 			Sends:  &SendsReport{Runs: []SendsComparison{{Connections: 64, RatioToBare: 0.5}, {Connections: 512, RatioToBare: 0.9}}},
 			Hot:    &HotReport{HotPercent: 90, RatioToUniform: 0.7},
+			Remote: &RemoteReport{
+				Hops:    4,
+				Runs:    []RemoteRun{{Addresses: 1000, RatioToLimit: 1, ResidentBytes: 100e6}, {Addresses: 100_000, RatioToLimit: 0.75, ResidentBytes: 150e6}},
+				Latency: &RemoteLatency{Rate: 1000, P50: 3, P99: 8, ResidentBytes: 50e6},
+			},
 			Values: &ValuesReport{Runs: []ValuesComparison{{ValueBytes: 1024, RatioToBare: 0.1}}},
 		},
 		Scale: 1,
@@ -82,12 +88,17 @@ func TestMissedLimitsAreAFailure(t *testing.T) {
 		"set":         func(r *Report) { r.Timers.SetPerSecond = 149_999 },
 		"fired":       func(r *Report) { r.Timers.FiredPerSecond = 149_999 },
 		"HTTP":        func(r *Report) { r.Sends.Runs[1].RatioToBare = 0.49 },
+		"few remote":  func(r *Report) { r.Remote.Runs[0].RatioToLimit = 0.99 },
+		"many remote": func(r *Report) { r.Remote.Runs[1].RatioToLimit = 0.44 },
+		"p50":         func(r *Report) { r.Remote.Latency.P50 = 3.01 },
+		"p99":         func(r *Report) { r.Remote.Latency.P99 = 12.1 },
+		"resident":    func(r *Report) { r.Remote.Latency.ResidentBytes = 151e6 },
 		"hot":         func(r *Report) { r.Hot.RatioToUniform = 0.69 },
 	} {
 		r := atLimits()
 		miss(r)
 		r.Limits = r.limits()
-		if err := r.failure(); err == nil || !strings.Contains(err.Error(), "1 of 13 limits are missed") || exit.CodeOf(err) != exit.Failed {
+		if err := r.failure(); err == nil || !strings.Contains(err.Error(), "1 of 18 limits are missed") || exit.CodeOf(err) != exit.Failed {
 			t.Errorf("%s: got %v", name, err)
 		}
 		r.Scale = 0.5

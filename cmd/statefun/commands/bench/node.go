@@ -36,6 +36,10 @@ type NodeConfig struct {
 	Confined bool
 	// Clock is the node's, nil for the real one.
 	Clock environment.Clock
+	// Modules are module files: where functions are that do not run in the node.
+	Modules []string
+	// Egresses are where functions may send to.
+	Egresses map[functions.Egress]actors.Sink
 }
 
 // Environment is that of production, with the node's clock.
@@ -80,7 +84,7 @@ func runNode(ctx context.Context, start StartNode, c NodeConfig, f func(Node) er
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
-	unfollow := collector.Follow(node.Engine().LiveGrains)
+	unfollow := collector.Follow(node.Engine())
 	defer unfollow()
 	return f(node)
 }

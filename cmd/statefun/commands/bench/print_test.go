@@ -64,6 +64,18 @@ func foundSections() sections {
 			ValueBytes: 64 << 10, Addresses: 2048, BytesPerSecond: 150 << 20, BareBytesPerSecond: 120 << 20, BareHalves: halves{110 << 20, 130 << 20},
 			RatioToBare: 1.25, DiskBytesPerByte: 1.5, AllocsPerValue: 16.25,
 		}}},
+		Remote: &RemoteReport{
+			Server: "statefun official-function-server", Hops: 4, PayloadBytes: 64, Seconds: 5,
+			Runs: []RemoteRun{{
+				Addresses: 1000, InFlight: 4096, MessagesPerSecond: 61_562, LimitPerSecond: 35_687, LimitHalves: halves{35_842, 35_533}, RatioToLimit: 1.725,
+				MessagesPerRequest: 2.75, MessagesPerBatch: 87, AllocsPerMessage: 4.125, RuntimeMicros: 14.25, ServerMicros: 16.5,
+				BareClientMicros: 12.125, BareServerMicros: 29.75, ResidentBytes: 87 << 20, ServerResidentBytes: 30 << 20,
+			}},
+			Latency: &RemoteLatency{
+				Addresses: 1000, Rate: 1000, Chains: 10_000, ChainsPerSecond: 999, P50: 2.125, P90: 3.25, P99: 6.5, P999: 12, Max: 15.25,
+				RuntimeCores: 0.75, ServerCores: 0.375, ResidentBytes: 59 << 20, ServerResidentBytes: 30 << 20,
+			},
+		},
 		Cores: &CoresReport{Addresses: 100_000, Seconds: 4, Runs: []CoresRun{
 			{Cores: 1, MessagesPerSecond: 800_000, SpeedUp: 1, CoresUsed: 1, BarePerSecond: 400_000, BareSpeedUp: 1, Waits: []Contention{{"environment.(*runner).run", 1.25, 12}}},
 			{Cores: 2, MessagesPerSecond: 1_500_000, SpeedUp: 1.875, CoresUsed: 1.9, BarePerSecond: 600_000, BareSpeedUp: 1.5, LockShare: 0.0125, Locks: []Contention{{"persistence.(*Shard).Append", 0.1, 34}}},

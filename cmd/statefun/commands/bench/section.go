@@ -18,6 +18,7 @@ type sections struct {
 	Hot    *HotReport    `json:"hot,omitempty"`
 	Values *ValuesReport `json:"values,omitempty"`
 	Cores  *CoresReport  `json:"cores,omitempty"`
+	Remote *RemoteReport `json:"remote,omitempty"`
 }
 
 // all returns those that there are, in the order in which people see them.
@@ -39,6 +40,9 @@ func (s *sections) all() (out []section) {
 	}
 	if s.Cores != nil {
 		out = append(out, s.Cores)
+	}
+	if s.Remote != nil {
+		out = append(out, s.Remote)
 	}
 	return out
 }

@@ -9,27 +9,40 @@ import (
 
 func TestLimitFollowsWhatLives(t *testing.T) {
 	for _, test := range []struct {
-		live   uint64
-		grains int64
-		want   int64
+		live         uint64
+		base, grains int64
+		want         int64
 	}{
-		{0, 0, resident},
-		{300 << 20, 0, resident},
-		{300 << 20, 100_000, resident + 100_000*perGrain},
-		{4 << 30, 0, 5 << 30},
+		{0, resident, 0, resident},
+		{300 << 20, resident, 0, resident},
+		{300 << 20, resident, 100_000, resident + 100_000*perGrain},
+		{4 << 30, resident, 0, 5 << 30},
+		{0, residentRemote, 1000, residentRemote + 1000*perGrain},
 	} {
-		if got := limitFor(test.live, test.grains); got != test.want {
-			t.Errorf("limit for %d bytes and %d grains: %d, want %d", test.live, test.grains, got, test.want)
+		if got := limitFor(test.live, test.base, test.grains); got != test.want {
+			t.Errorf("limit for %d bytes and %d grains above %d: %d, want %d", test.live, test.grains, test.base, got, test.want)
 		}
 	}
 }
+
+type node struct {
+	grains int64
+	remote bool
+}
+
+func (n node) LiveGrains() int64 { return n.grains }
+func (n node) OnlyRemote() bool  { return n.remote }
 
 func TestFollow(t *testing.T) {
 	var f follower
 	if got := f.limit(); got != resident {
 		t.Errorf("limit without grains: %d, want %d", got, resident)
 	}
-	f.follow(func() int64 { return 1000 })
+	f.follow(node{1000, true})
+	if got, want := f.limit(), int64(residentRemote+1000*perGrain); got != want {
+		t.Errorf("limit of a node whose functions run elsewhere: %d, want %d", got, want)
+	}
+	f.follow(node{1000, false})
 	if got, want := f.limit(), int64(resident+1000*perGrain); got != want {
 		t.Errorf("limit with grains: %d, want %d", got, want)
 	}
