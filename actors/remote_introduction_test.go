@@ -16,7 +16,7 @@ func TestRemoteFirstRequestOfAFunctionGoesAlone(t *testing.T) {
 	incomplete := map[functions.TypeName]int{}
 	s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 		if r.Target.Type == "test/slow" {
-			time.Sleep(time.Hour) //nolint:forbidigo // fake time
+			time.Sleep(10 * time.Minute) //nolint:forbidigo // fake time
 		}
 		if stateOf(r, "a") == "missing" {
 			incomplete[r.Target.Type]++
@@ -39,13 +39,13 @@ func TestRemoteFirstRequestOfAFunctionGoesAlone(t *testing.T) {
 		if in := n.Metrics().Functions["test/f"].In; in != 100 || incomplete["test/f"] != 1 || s.count() != 102 {
 			n.t.Errorf("%d messages handled with %d incomplete contexts in %d requests", in, incomplete["test/f"], s.count())
 		}
-		pass(3 * time.Hour)
+		pass(30 * time.Minute)
 		if in := n.Metrics().Functions["test/slow"].In; in != 100 || incomplete["test/slow"] != 1 {
 			n.t.Errorf("%d messages handled with %d incomplete contexts", in, incomplete["test/slow"])
 		}
 		n.restart()
 		send()
-		pass(2 * time.Hour)
+		pass(20 * time.Minute)
 		if in := n.Metrics().Functions["test/slow"].In; in != 100 || incomplete["test/slow"] != 1 || incomplete["test/f"] != 1 {
 			n.t.Errorf("after a restart %d messages handled, incomplete contexts %v", in, incomplete)
 		}

@@ -97,6 +97,10 @@ func (s *simulation) check(id string) {
 func (s *simulation) checkAll() {
 	for _, id := range s.gen.All() {
 		s.check(id)
+		if s.remotely {
+			s.checkRemoteCausality(id)
+			continue
+		}
 		s.checkTouched(id)
 		s.checkCausality(id)
 	}
@@ -175,7 +179,7 @@ func (s *simulation) checkTouched(id string) {
 // was, once.
 func (s *simulation) settle() {
 	s.note("settle")
-	s.disk.failing, s.disk.slow = false, 0
+	s.disk.failing, s.disk.slow, s.trouble = false, 0, 0
 	s.now()
 	if behind := s.latest - s.now(); behind > 0 {
 		s.setClock(time.Duration(behind) * time.Millisecond)

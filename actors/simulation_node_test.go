@@ -41,8 +41,14 @@ func (s *simulation) options(env *environment.Environment) Options {
 		Began:  func(p *programs.Program, attempt int) { s.note("program %d at %s, attempt %d", p.U, p.ID, attempt) },
 		Broken: func(err error) { s.broken = append(s.broken, err) },
 	}
+	fns, remotes := programs.Functions(machine), []Remote(nil)
+	if s.remotely {
+		fns, remotes = nil, []Remote{{
+			Functions: "sim/*", Caller: newUnreliable(s, process), MaxNumBatchRequests: s.rng.IntN(20), MaxInFlight: 1 + s.rng.IntN(5), MaxBatchBytes: 1 << (8 + s.rng.IntN(8)),
+		}}
+	}
 	return Options{
-		Environment: env, Functions: append(programs.Functions(machine), s.scratch.function(machine)),
+		Environment: env, Functions: append(fns, s.scratch.function(machine)), Remotes: remotes,
 		Egresses: map[functions.TypeName]Sink{programs.Egress: s.sink},
 		Logger:   slog.New(slog.DiscardHandler), system: s.system,
 		Workers: 1 + s.rng.IntN(3), KeyGroups: s.groups, LiveGrains: 1 + s.rng.IntN(12), MaxBlocking: 1 + s.rng.IntN(3),

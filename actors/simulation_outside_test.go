@@ -29,6 +29,9 @@ var sourceKey = persistence.MetaKey("simulated source")
 func (s *simulation) feed(n int) {
 	for range n {
 		p := s.gen.Program(s.gen.ID(), "source", 3)
+		if s.remotely {
+			forRemote(p)
+		}
 		s.source.sent[p.ID]++
 		p.N = s.source.sent[p.ID]
 		s.source.programs = append(s.source.programs, p)
@@ -91,6 +94,9 @@ type request struct {
 
 func (s *simulation) request() {
 	p := s.gen.Root(3)
+	if s.remotely {
+		forRemote(p)
+	}
 	s.model.Apply(p)
 	r := &request{key: fmt.Sprintf("key%d", len(s.requests)), program: p, call: s.rng.IntN(2) == 0}
 	r.value = s.encode(onceRequest{Target: programs.Address(p.ID), Type: programs.MessageType, Value: s.book.Encode(p), Call: r.call})

@@ -45,6 +45,18 @@ func TestSimulationWithPebble(t *testing.T) {
 	})
 }
 
+// The same with functions elsewhere, which are reached at times: what they are
+// shown is durable, in order and nothing twice. COMPAT 25, 26, 27, 81, 82, 83, 85.
+func TestSimulationWithRemotes(t *testing.T) {
+	t.Parallel()
+	eachSeed(t, 4, func(t *testing.T, seed uint64, system *actor.ActorSystem) *simulation {
+		s := newSimulation(t, seed, system, false)
+		s.remotely, s.trouble = true, max(0, s.rng.IntN(70)-20)
+		s.run()
+		return s
+	})
+}
+
 // A seed gives the same steps at the same times, the same attempts at the same
 // programs and the same files.
 func TestSimulationRepeats(t *testing.T) {
@@ -153,6 +165,8 @@ type simulation struct {
 	latest   int64           // that the clock has ever shown, milliseconds since 1970
 	wrong    time.Duration   // what the clock shows too much
 	broken   []error         // told by programs
+	remotely bool            // functions are elsewhere
+	trouble  int             // percent of requests that something happens to
 
 	crashes, stops  int
 	messages, steps uint64

@@ -27,14 +27,16 @@ type task struct {
 
 // roles by name. A role returns once it is done; the child then ends.
 var roles = map[string]func(*child){
-	"backlog":    backlogRole,
-	"timers":     timersRole,
-	"quarantine": quarantineRole,
-	"list":       listRole,
-	"addresses":  addressesRole,
-	"fill":       fillRole,
-	"recover":    recoverRole,
-	"empty":      recoverRole,
+	"backlog":       backlogRole,
+	"timers":        timersRole,
+	"quarantine":    quarantineRole,
+	"list":          listRole,
+	"addresses":     addressesRole,
+	"dead endpoint": deadEndpointRole,
+	"slow endpoint": slowEndpointRole,
+	"fill":          fillRole,
+	"recover":       recoverRole,
+	"empty":         recoverRole,
 }
 
 func TestMain(m *testing.M) {

@@ -16,7 +16,7 @@ import (
 
 const timerType functions.TypeName = "limits/timer"
 
-// Five million timers are pending at once; each fires once.
+// Five million timers are pending at once; each fires once. COMPAT 31.
 func TestTimers(t *testing.T) {
 	launch(t, task{Role: "timers", Dir: t.TempDir(), Messages: scaled(t, 1_000_000, 5_000_000)}).ends(most)
 }

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// COMPAT 2: what a function server sees of the Async profile, byte by byte.
+// COMPAT 2, and 1.3, Content type: what a function server sees of the Async profile, byte by byte.
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 1)
@@ -207,7 +207,7 @@ func TestConnectFails(t *testing.T) {
 	}
 }
 
-// A server that closes idle connections before the pool does (Node: after 5 s), at
+// COMPAT 1.3, Connections: a server that closes idle connections before the pool does (Node: after 5 s), at
 // the moment at which the next request comes: the request goes out once more.
 func TestDeadReusedConnection(t *testing.T) {
 	t.Parallel()
@@ -276,7 +276,7 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-// A server that refuses a large request at once, and reads no more of it (aiohttp: 1 MiB),
+// COMPAT 1.3, Size: a server that refuses a large request at once, and reads no more of it (aiohttp: 1 MiB),
 // is understood; a smaller one gets through.
 func TestRequestTooLarge(t *testing.T) {
 	t.Parallel()

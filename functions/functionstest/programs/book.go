@@ -30,6 +30,9 @@ func (b *Book) Get(u int) *Program { return b.programs[u-1] }
 // Heal makes a doomed program one that works.
 func (b *Book) Heal(u int) { b.healed[u] = true }
 
+// Healed reports whether a doomed program was healed.
+func (b *Book) Healed(u int) bool { return b.healed[u] }
+
 // Encode returns the message that names a program of the book.
 func (b *Book) Encode(p *Program) []byte {
 	out := make([]byte, 0, 24+p.Pad)
