@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -22,7 +23,7 @@ func ProcessTimeOf(pid int) time.Duration {
 // field, may have spaces and brackets in it.
 func processTicks(stat io.Reader) uint64 {
 	text, err := io.ReadAll(stat)
-	end := strings.LastIndexByte(string(text), ')')
+	end := bytes.LastIndexByte(text, ')')
 	if err != nil || end < 0 {
 		return 0
 	}

@@ -37,7 +37,7 @@ func TestProcessTicks(t *testing.T) {
 		"7 name" + rest:                             0,
 		"7 (name) S 1 2 3 4 5 6 7 8 9 10 x 23 0 0":  0,
 		"7 (name) S 1 2 3 4 5 6 7 8 9 10 1 -23 0 0": 0,
-		"":                                          0,
+		"": 0,
 	} {
 		if got := processTicks(strings.NewReader(stat)); got != want {
 			t.Errorf("%q: got %d, expected %d", stat, got, want)

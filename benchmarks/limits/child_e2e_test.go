@@ -80,7 +80,7 @@ func (c *child) start(config statefun.Config, fs ...functions.Function) {
 	started()
 	c.must(err)
 	c.node = n
-	collector.Follow(n.Engine().LiveGrains)
+	collector.Follow(n.Engine())
 	go func() {
 		if err := <-n.Failed(); err != nil {
 			c.fail("the node failed: %v", err)

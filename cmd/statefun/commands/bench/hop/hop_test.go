@@ -1,6 +1,7 @@
 package hop
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -31,7 +32,7 @@ func TestNext(t *testing.T) {
 		in := message(Chain{left, 50, 7}, "rest")
 		before := string(in)
 		got, err := Next(in)
-		if err != nil || string(got.Message) != string(want.Message) || got.Ends != want.Ends || (got.To == "") != (want.To == "") {
+		if err != nil || !bytes.Equal(got.Message, want.Message) || got.Ends != want.Ends || (got.To == "") != (want.To == "") {
 			t.Errorf("%d left: got %+v, %v", left, got, err)
 		}
 		if n, err := strconv.Atoi(got.To); got.To != "" && (err != nil || n < 0 || n >= 50) {
@@ -65,33 +66,36 @@ func start(t *testing.T, ctx context.Context, in io.Reader) (url string, ended <
 func TestServe(t *testing.T) {
 	t.Parallel()
 	for _, end := range []string{"context", "input"} {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		in, stop := io.Pipe()
-		url, ended := start(t, ctx, in)
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var transport http.Transport
-		answer, err := transport.RoundTrip(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "served" {
-			t.Errorf("got %q, %v", body, err)
-		}
-		_ = answer.Body.Close()
-		transport.CloseIdleConnections()
-		if end == "context" {
-			cancel()
-		} else {
+		t.Run(end, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			in, stop := io.Pipe()
+			url, ended := start(t, ctx, in)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var transport http.Transport
+			answer, err := transport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "served" {
+				t.Errorf("got %q, %v", body, err)
+			}
+			_ = answer.Body.Close()
+			transport.CloseIdleConnections()
+			if end == "context" {
+				cancel()
+			} else {
+				_ = stop.Close()
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
 			_ = stop.Close()
-		}
-		if err := <-ended; err != nil {
-			t.Errorf("ended by its %s: %v", end, err)
-		}
-		_ = stop.Close()
+		})
 	}
 }
 
