@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	"github.com/statefun-go/statefun/cmd/statefun/internal/processtest"
 	"github.com/statefun-go/statefun/connectors/module"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/functions/remote"
@@ -82,7 +83,7 @@ func greeters(t testing.TB) string {
 // curl sends a request as curl does: on a connection of its own.
 func curl(t testing.TB, method, url, contentType, body string) (status int, answer string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), processtest.Patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
@@ -107,7 +108,7 @@ func curl(t testing.TB, method, url, contentType, body string) (status int, answ
 // take waits until a topic has a record, and takes it.
 func take(t testing.TB, url string) string {
 	t.Helper()
-	for late := time.Now().Add(patience); ; {
+	for late := time.Now().Add(processtest.Patience); ; {
 		status, payload := curl(t, http.MethodGet, url, "", "")
 		if status == http.StatusOK {
 			return payload
@@ -125,13 +126,13 @@ func take(t testing.TB, url string) string {
 func TestPlaygroundGreeter(t *testing.T) {
 	t.Parallel()
 	data, file := filepath.Join(t.TempDir(), "data"), writeModule(t, endpointAt(greeters(t))+playgroundText)
-	var p *process
+	var p *processtest.Process
 	var in, out string
 	start := func() {
 		p = launch(t, "statefun", "run", "-f", file, "--data", data, "--http", "127.0.0.1:0")
-		in, _ = strings.CutSuffix(p.see("ingress      io.statefun.playground/ingress at "), "/<namespace>/<function>/<id>")
-		out, _ = strings.CutSuffix(p.see("egress       io.statefun.playground/egress at "), "/<topic>, topics greetings")
-		p.see("running")
+		in, _ = strings.CutSuffix(p.See("ingress      io.statefun.playground/ingress at "), "/<namespace>/<function>/<id>")
+		out, _ = strings.CutSuffix(p.See("egress       io.statefun.playground/egress at "), "/<topic>, topics greetings")
+		p.See("running")
 	}
 	greet := func(method, name string) {
 		t.Helper()
@@ -160,19 +161,19 @@ func TestPlaygroundGreeter(t *testing.T) {
 	expect("Hello Bob for the 2th time!")
 	empty()
 	greet(http.MethodPut, "Ada") // durable, and so is all that was before
-	p.signal(syscall.SIGKILL)
-	p.ends(-1)
+	p.Signal(syscall.SIGKILL)
+	p.Ends(-1)
 	start()
 	expect("Hello Ada for the 1th time!")
 	empty()
 	greet(http.MethodPatch, "Bob")
-	p.signal(syscall.SIGTERM)
-	p.ends(exit.OK)
+	p.Signal(syscall.SIGTERM)
+	p.Ends(exit.OK)
 	start()
 	expect("Hello Bob for the 3th time!")
 	empty()
-	p.signal(syscall.SIGTERM)
-	p.ends(exit.OK)
+	p.Signal(syscall.SIGTERM)
+	p.Ends(exit.OK)
 }
 
 // The status says where functions are, and in a sentence why an address waits.
@@ -180,10 +181,10 @@ func TestStatusSaysWhyAddressesWait(t *testing.T) {
 	t.Parallel()
 	data, file := filepath.Join(t.TempDir(), "data"), writeModule(t, endpointAt("http://user:sesame@127.0.0.1:1")+playgroundText)
 	p := launch(t, "statefun", "run", "-f", file, "--data", data, "--http", "127.0.0.1:0")
-	p.see("running")
+	p.See("running")
 	run(t, exit.OK, "send", "example/person/Bob", "--type", "long", "--value", "1", "--data", data)
 	var out string
-	for late := time.Now().Add(patience); ; {
+	for late := time.Now().Add(processtest.Patience); ; {
 		if out, _ = run(t, exit.OK, "status", "--data", data); strings.Contains(out, "example/person/Bob waits") || time.Now().After(late) {
 			break
 		}
@@ -200,8 +201,8 @@ func TestStatusSaysWhyAddressesWait(t *testing.T) {
 	if strings.Contains(out, "sesame") {
 		t.Errorf("there is the password in\n%s", out)
 	}
-	p.signal(syscall.SIGTERM)
-	p.ends(exit.OK)
+	p.Signal(syscall.SIGTERM)
+	p.Ends(exit.OK)
 }
 
 // Without -f and without functions there must be a module somewhere; the environment
@@ -226,11 +227,11 @@ func TestModuleLocations(t *testing.T) {
 		t.Setenv(module.LocationVariable, location)
 		for _, application := range []string{"statefun", "test"} {
 			p := launch(t, application, "run", "--data", filepath.Join(t.TempDir(), "data"), "--http", "off")
-			if got := p.see("functions    example/* at "); got != "http://127.0.0.1:1/{function.name}" {
+			if got := p.See("functions    example/* at "); got != "http://127.0.0.1:1/{function.name}" {
 				t.Errorf("%s: %s", location, got)
 			}
-			p.signal(syscall.SIGTERM)
-			p.ends(exit.OK)
+			p.Signal(syscall.SIGTERM)
+			p.Ends(exit.OK)
 		}
 	}
 	t.Setenv(module.LocationVariable, "/no/such/file")
@@ -276,16 +277,16 @@ func TestColdStartOfAModule(t *testing.T) {
 	for i := 0; i < 10 && (i < 3 || best > limit); i++ {
 		begun := time.Now()
 		p := launch(t, "statefun", "run", "-f", file, "--data", filepath.Join(t.TempDir(), "data"), "--http", "127.0.0.1:0")
-		in, _ := strings.CutSuffix(p.see("ingress      io.statefun.playground/ingress at "), "/<namespace>/<function>/<id>")
+		in, _ := strings.CutSuffix(p.See("ingress      io.statefun.playground/ingress at "), "/<namespace>/<function>/<id>")
 		curl(t, http.MethodPut, in+"/example/person/Bob", "application/vnd.example/GreetRequest", "{}")
 		select {
 		case at := <-called:
 			best = min(best, at.Sub(begun))
-		case <-time.After(patience):
+		case <-time.After(processtest.Patience):
 			t.Fatal("the function is not called")
 		}
-		p.signal(syscall.SIGTERM)
-		p.ends(exit.OK)
+		p.Signal(syscall.SIGTERM)
+		p.Ends(exit.OK)
 	}
 	t.Logf("first function called after %v", best)
 	if best > limit {

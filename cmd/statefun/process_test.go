@@ -3,23 +3,21 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/statefun-go/statefun"
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
+	"github.com/statefun-go/statefun/cmd/statefun/internal/processtest"
 	"github.com/statefun-go/statefun/functions"
 )
 
@@ -53,82 +51,18 @@ var echo = functions.Function{Type: "test/echo", Handlers: []functions.Handler{
 	}),
 }}
 
-// patience is how long a process may take for one thing. Machines that test are
-// busy.
-const patience = 30 * time.Second
-
-// process is a running command.
-type process struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	lines chan string // of standard output
-	notes lockedBuffer
-}
-
-func launch(t *testing.T, application string, args ...string) *process {
+// launch starts the command as an application.
+func launch(t *testing.T, application string, args ...string) *processtest.Process {
 	t.Helper()
-	p := &process{t: t, lines: make(chan string, 100)}
-	p.cmd = exec.Command(os.Args[0], args...)
-	p.cmd.Env = append(os.Environ(), processEnv+"="+application)
-	p.cmd.Stderr = &p.notes
-	out, w := io.Pipe()
-	p.cmd.Stdout = w
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	go func() {
-		for s := bufio.NewScanner(out); s.Scan(); {
-			p.lines <- s.Text()
-		}
-	}()
-	return p
-}
-
-// see waits for a line that begins with prefix and returns the rest of it.
-func (p *process) see(prefix string) string {
-	p.t.Helper()
-	for late := time.After(patience); ; {
-		select {
-		case line := <-p.lines:
-			if rest, ok := strings.CutPrefix(line, prefix); ok {
-				return strings.TrimSpace(rest)
-			}
-		case <-late:
-			p.t.Fatalf("no line %q; standard error:\n%s", prefix, p.notes.String())
-		}
-	}
-}
-
-func (p *process) signal(s os.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// ends waits for the process and checks its exit code.
-func (p *process) ends(want exit.Code) {
-	p.t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- p.cmd.Wait() }()
-	select {
-	case err := <-done:
-		if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-			p.t.Fatal(err)
-		}
-		if got := exit.Code(p.cmd.ProcessState.ExitCode()); got != want {
-			p.t.Errorf("exit code %d, want %d; standard error:\n%s", got, want, p.notes.String())
-		}
-	case <-time.After(patience):
-		p.t.Fatalf("it does not end; standard error:\n%s", p.notes.String())
-	}
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), processEnv+"="+application)
+	return processtest.Start(t, cmd)
 }
 
 // run runs a command to its end.
 func run(t *testing.T, want exit.Code, args ...string) (out, notes string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), processtest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), processEnv+"=statefun")
@@ -145,27 +79,27 @@ func TestRunGoesOnWithWhatWasThere(t *testing.T) {
 	data, file := filepath.Join(t.TempDir(), "data"), nowhere(t)
 	for i, before := range []string{"(new)", "(with what was there before)", "(with what was there before)"} {
 		p := launch(t, "statefun", "run", "-f", file, "--data", data, "--http", "127.0.0.1:0", "--name", "app")
-		if got := p.see("data "); got != data+" "+before {
+		if got := p.See("data "); got != data+" "+before {
 			t.Errorf("data: %s", got)
 		}
-		url := p.see("listening ")
+		url := p.See("listening ")
 		if out, _ := run(t, exit.OK, "status", "--data", data); !strings.Contains(out, url) {
 			t.Errorf("the status does not know %s:\n%s", url, out)
 		}
-		p.see("running")
+		p.See("running")
 		if i == 1 { // the lock does not outlive the process, node.json does
-			p.signal(syscall.SIGKILL)
-			p.ends(-1)
+			p.Signal(syscall.SIGKILL)
+			p.Ends(-1)
 			_, notes := run(t, exit.Failed, "status", "--data", data)
 			if !strings.Contains(notes, "if its node was killed") {
 				t.Errorf("got %s", notes)
 			}
 			continue
 		}
-		p.signal([]os.Signal{syscall.SIGINT, nil, syscall.SIGTERM}[i])
-		p.see("draining")
-		p.see("stopped")
-		p.ends(exit.OK)
+		p.Signal([]os.Signal{syscall.SIGINT, nil, syscall.SIGTERM}[i])
+		p.See("draining")
+		p.See("stopped")
+		p.Ends(exit.OK)
 		run(t, exit.Failed, "status", "--data", data)
 	}
 }
@@ -174,14 +108,14 @@ func TestTwiceStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	p := launch(t, "test", "run", "--data", data, "--http", "127.0.0.1:0", "--drain-for", "1h", "--deadline", "1h")
-	p.see("running")
+	p.See("running")
 	run(t, exit.OK, "send", "test/sleeper/a", "--type", "long", "--value", "1", "--data", data)
-	p.signal(syscall.SIGINT)
-	p.see("draining")
-	p.signal(syscall.SIGINT)
-	p.ends(exit.Interrupted)
-	if !strings.Contains(p.notes.String(), "stopped at once") {
-		t.Errorf("got %s", p.notes.String())
+	p.Signal(syscall.SIGINT)
+	p.See("draining")
+	p.Signal(syscall.SIGINT)
+	p.Ends(exit.Interrupted)
+	if !strings.Contains(p.Notes(), "stopped at once") {
+		t.Errorf("got %s", p.Notes())
 	}
 }
 
@@ -190,8 +124,8 @@ func TestRunIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	data, file := filepath.Join(dir, "data"), nowhere(t)
 	p := launch(t, "statefun", "run", "-f", file, "--data", data, "--http", "127.0.0.1:0", "--name", "app")
-	url := p.see("listening ")
-	p.see("running")
+	url := p.See("listening ")
+	p.See("running")
 	taken := strings.TrimPrefix(url, "http://")
 	newer := filepath.Join(dir, "newer")
 	if err := os.Mkdir(newer, 0o700); err != nil {
@@ -219,8 +153,8 @@ func TestRunIsRefused(t *testing.T) {
 			t.Errorf("%s: no %q in\n%s", c.args, c.want, notes)
 		}
 	}
-	p.signal(syscall.SIGTERM)
-	p.ends(exit.OK)
+	p.Signal(syscall.SIGTERM)
+	p.Ends(exit.OK)
 	if _, notes := run(t, exit.Failed, "run", "-f", file, "--data", data, "--http", "off", "--name", "else"); !strings.Contains(notes, `belongs to the application "app", not to "else"`) {
 		t.Errorf("got %s", notes)
 	}
@@ -230,7 +164,7 @@ func TestInterruptedBenchCleansUp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := launch(t, "statefun", "bench", "latency", "--data", dir, "--duration", "10m", "--warmup", "1ms")
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(processtest.Patience); ; {
 		if left, err := os.ReadDir(dir); err == nil && len(left) > 0 && left[0].IsDir() {
 			break
 		}
@@ -239,8 +173,8 @@ func TestInterruptedBenchCleansUp(t *testing.T) {
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	p.signal(syscall.SIGINT)
-	p.ends(exit.Interrupted)
+	p.Signal(syscall.SIGINT)
+	p.Ends(exit.Interrupted)
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -255,12 +189,12 @@ func TestColdStart(t *testing.T) {
 	for i := 0; i < 20 && (i == 0 || call > limit); i++ {
 		begun := time.Now()
 		p := launch(t, "test", "run", "--data", filepath.Join(t.TempDir(), "data"), "--http", "127.0.0.1:0")
-		p.see("starting")
+		p.See("starting")
 		output = min(output, time.Since(begun))
-		post(t, p.see("listening ")+"/test/echo/a?call")
+		post(t, p.See("listening ")+"/test/echo/a?call")
 		call = min(call, time.Since(begun))
-		p.signal(syscall.SIGTERM)
-		p.ends(exit.OK)
+		p.Signal(syscall.SIGTERM)
+		p.Ends(exit.OK)
 	}
 	t.Logf("first output after %v, first answer after %v", output, call)
 	if call > limit {
@@ -283,22 +217,4 @@ func post(t *testing.T, url string) {
 		t.Fatalf("%s: %q, %v", answer.Status, got, err)
 	}
 	http.DefaultClient.CloseIdleConnections()
-}
-
-// lockedBuffer is written to by a process and read by a test.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -29,10 +29,10 @@ func TestChain(t *testing.T) {
 			n.becomes(s.function("program"), id, "sum", chains*(chains-1)/2)
 		}
 		until(t, "all records are out", func() (bool, any) {
-			got := n.texts("out.jsonl", "d")
+			got := n.texts(outFile, "d")
 			return len(got) >= chains, len(got)
 		})
-		if got := n.texts("out.jsonl", ""); !slices.Equal(got, want) {
+		if got := n.texts(outFile, ""); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		n.clean()
@@ -55,7 +55,7 @@ func TestDelays(t *testing.T) {
 		)
 		n.tell(s, "a", cancel("u"), cancel("unknown"))
 		until(t, "the first records are out", func() (bool, any) {
-			got := n.texts("out.jsonl", "a")
+			got := n.texts(outFile, "a")
 			return len(got) >= 2, got
 		})
 		n.tell(s, "a", cancel("v"), add("sum", 1)) // it has fired
@@ -63,13 +63,13 @@ func TestDelays(t *testing.T) {
 		n.process.Kill()
 		n.start()
 		until(t, "the last record is out", func() (bool, any) {
-			got := n.texts("out.jsonl", "a")
+			got := n.texts(outFile, "a")
 			return slices.Contains(got, "late"), got
 		})
 		if d := time.Since(begun); d < late*time.Millisecond {
 			t.Errorf("a delay of %d ms took %v", late, d)
 		}
-		if got, want := n.texts("out.jsonl", ""), []string{"zero", "soon", "late"}; !slices.Equal(got, want) {
+		if got, want := n.texts(outFile, ""), []string{"zero", "soon", "late"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		n.clean()

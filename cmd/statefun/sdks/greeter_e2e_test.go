@@ -3,58 +3,82 @@
 package sdks
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 )
 
-// The greeter of StateFun's playground in each language: state, a second function and
-// an egress. The functions do not notice that the runtime is killed in between. COMPAT
-// 3, 4, 5, 6, 7, 11, 37.
+// The greeter of StateFun's playground in each language, with the playground's ingress
+// and egress: state, a second function, records. The functions do not notice that the
+// runtime is killed in between. COMPAT 3, 4, 5, 6, 7, 11, 37, 79, 80.
 func TestGreeter(t *testing.T) {
 	forEach(t, func(t *testing.T, s *sdk) {
-		n := running(t, s.serving(t).endpoint())
-		var want []string
-		for i, name := range []string{"Ada", "Grace", "Ada", "Ada", "Grace", "Ada"} {
-			value, err := json.Marshal(map[string]string{"name": name})
-			if err != nil {
-				t.Fatal(err)
+		in, out := freePort(t), freePort(t)
+		n := running(t, s.serving(t).endpoint(), fmt.Sprintf(`---
+kind: io.statefun.playground.v1/ingress
+spec: {port: %d}
+---
+kind: io.statefun.playground.v1/egress
+spec: {port: %d, topics: [greetings]}
+`, in, out))
+		for i, c := range []struct{ name, want string }{
+			{"Ada", "Welcome, Ada!"},
+			{"Grace", "Welcome, Grace!"},
+			{"Ada", "Nice to see you again, Ada!"},
+			{"Ada", "This is visit 3, Ada!"},
+			{"Grace", "Nice to see you again, Grace!"},
+			{"Ada", "This is visit 4, Ada!"},
+		} {
+			none(n, out) // so what was taken before is being removed
+			status, answer := n.curl(http.MethodPut, in, at(s.function("person"), c.name), fmt.Sprintf(`{"name": %q}`, c.name))
+			if status != http.StatusOK {
+				t.Fatalf("visit %d: status %d: %s", i, status, answer)
 			}
-			n.send(at(s.function("person"), name), "greeter/visit", fmt.Sprint(i), value)
-			want = append(want, []string{
-				"Welcome, Ada!", "Welcome, Grace!", "Nice to see you again, Ada!",
-				"This is visit 3, Ada!", "Nice to see you again, Grace!", "This is visit 4, Ada!",
-			}[i])
-			until(t, fmt.Sprintf("%d greetings are there", i+1), func() (bool, any) {
-				got := n.greetings()
-				return len(got) == i+1, got
-			})
-			if i == 3 {
+			if i == 3 { // the visit is durable, and so is all that was before
 				n.process.Kill()
 				n.start()
 			}
+			until(t, "a greeting is there", func() (bool, any) {
+				status, answer = n.curl(http.MethodGet, out, "/greetings", "")
+				return status == http.StatusOK, status
+			})
+			if answer != c.want {
+				t.Errorf("visit %d: got %q, want %q", i, answer, c.want)
+			}
 		}
-		if got := n.greetings(); !slices.Equal(got, want) {
-			t.Errorf("got %q, want %q", got, want)
-		}
+		none(n, out)
 		n.becomes(s.function("person"), "Ada", "visits", 4)
 		n.becomes(s.function("person"), "Grace", "visits", 2)
 		n.clean()
 	})
 }
 
-// greetings are the payloads at the playground's egress.
-func (n *node) greetings() []string {
+// none checks that no greeting waits at the port of the egress.
+func none(n *node, port int) {
 	n.t.Helper()
-	var out []string
-	for _, l := range n.lines("greetings.jsonl") {
-		var record struct{ Topic, Payload string }
-		if err := json.Unmarshal(l.Value, &record); err != nil || record.Topic != "greetings" ||
-			l.Type != "io.statefun.playground/EgressRecord" {
-			n.t.Fatalf("a record of type %s: %s (%v)", l.Type, l.Value, err)
-		}
-		out = append(out, record.Payload)
+	if status, answer := n.curl(http.MethodGet, port, "/greetings", ""); status != http.StatusNoContent {
+		n.t.Errorf("a greeting too much: status %d: %s", status, answer)
 	}
-	return out
+}
+
+// curl makes a request of a port of the playground.
+func (n *node) curl(method string, port int, path, body string) (status int, answer string) {
+	n.t.Helper()
+	q, err := http.NewRequest(method, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), strings.NewReader(body))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	q.Header = contentType("greeter/visit")
+	response, err := n.client.Do(q)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return response.StatusCode, string(b)
 }

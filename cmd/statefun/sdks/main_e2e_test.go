@@ -14,7 +14,7 @@ import (
 	"github.com/statefun-go/statefun/functions"
 )
 
-// runtimeEnv makes the test binary be the command statefun, with egresses to files.
+// runtimeEnv makes the test binary be the command statefun, with an egress to a file.
 const runtimeEnv = "STATEFUN_SDKS_RUNTIME"
 
 func TestMain(m *testing.M) {
@@ -24,18 +24,16 @@ func TestMain(m *testing.M) {
 	}
 	endWithStdin()
 	app := statefun.New(statefun.Config{})
-	for id, name := range map[functions.Egress]string{outEgress: "out.jsonl", playgroundEgress: "greetings.jsonl"} {
-		app.EgressFrom(id, func(c statefun.Config) statefun.Sink {
-			return file.New(file.Options{Environment: c.Environment, Path: filepath.Join(c.DataDir, name)})
-		})
-	}
+	app.EgressFrom(outEgress, func(c statefun.Config) statefun.Sink {
+		return file.New(file.Options{Environment: c.Environment, Path: filepath.Join(c.DataDir, outFile)})
+	})
 	statefun.Main(app)
 }
 
-// The egresses of the functions.
+// outEgress is that of program, and outFile its file in the data directory.
 const (
-	outEgress        functions.Egress = "sdks/out"
-	playgroundEgress functions.Egress = "io.statefun.playground/egress"
+	outEgress functions.Egress = "sdks/out"
+	outFile   string           = "out.jsonl"
 )
 
 // endWithStdin ends the process with the one that it is a part of the test of.

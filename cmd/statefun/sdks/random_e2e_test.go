@@ -214,7 +214,7 @@ func (r *random) settle() {
 func (r *random) emitted() *programs.World {
 	w := *r.model
 	w.Emitted = map[string]int{}
-	for _, l := range r.node.lines("out.jsonl") {
+	for _, l := range r.node.lines(outFile) {
 		w.Emitted[l.Key]++
 	}
 	return &w
