@@ -54,7 +54,7 @@ func TestRemoteServerIsNotRunOver(t *testing.T) {
 				}
 				pass(time.Minute)
 				before, probes := s.count(), s.probes
-				if before+probes > addresses/2 { // those that were on their way when it went, and a few tries
+				if before+probes > addresses+60 { // once each at most, on their way when it went, and a few tries
 					n.t.Errorf("%d requests in the first minute, and %d probes", before, probes)
 				}
 				pass(2 * time.Hour)
