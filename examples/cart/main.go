@@ -71,7 +71,7 @@ func run(ctx context.Context, out io.Writer, o options) (err error) {
 			err = closeErr
 		}
 	}()
-	if err := walk(ctx, node, p); err != nil && ctx.Err() == nil {
+	if err := walk(ctx, node, p, o.holdFor); err != nil && ctx.Err() == nil {
 		return err
 	}
 	if ctx.Err() == nil && node.URL() != "" {

@@ -483,7 +483,7 @@ func TestSlow(t *testing.T) {
 	release := make(chan struct{})
 	o := start(t, &server{http: func(http.ResponseWriter, *http.Request, []byte) bool { <-release; return false }})
 	t.Cleanup(func() { close(release) })
-	o.Timeout = 100 * time.Millisecond
+	o.Timeout = 2 * time.Second // for the requests before, too, which are answered
 	want(t, run(t, o), check.Failed, "handshake", "in time", "--timeout")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
