@@ -14,12 +14,13 @@ import (
 // App is an application: functions, and what goes in and out. Set it up first,
 // then run it once. Its methods are not safe for concurrent use until it runs.
 type App struct {
-	Config    Config
-	functions []*functions.Function
-	egresses  map[functions.TypeName]func(Config) Sink
-	ingresses map[functions.TypeName]*Ingress
-	modules   []*module.Module
-	errs      []error
+	Config     Config
+	functions  []*functions.Function
+	egresses   map[functions.TypeName]func(Config) Sink
+	ingresses  map[functions.TypeName]*Ingress
+	modules    []*module.Module
+	background []func(context.Context, *Node) error
+	errs       []error
 }
 
 // New returns an application without functions.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/connectors/http"
+	"github.com/statefun-go/statefun/connectors/module"
 	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/environment"
 )
@@ -26,6 +27,9 @@ type Config struct {
 	// Modules are module files (module.yaml), or directories of them: what they define
 	// is added to the application, as App.Bind does.
 	Modules []string
+	// Kinds are the kinds of components in module files. Defaults to those of
+	// StateFun. One of the program's own must make a [Component].
+	Kinds *module.Registry
 
 	// HTTP is where the node listens. Defaults to "127.0.0.1:8080". "off" does
 	// not listen.

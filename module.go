@@ -18,6 +18,15 @@ func (a *App) Bind(m *module.Module) *App {
 	return a
 }
 
+// Component is a component of a module, of a kind of the program's own (see
+// Config.Kinds).
+type Component interface {
+	module.Component
+	// Bind adds what the component stands for to the application, which is about to
+	// start: functions, ingresses, egresses, work in the background.
+	Bind(*App) error
+}
+
 // bound are the modules of a node, and what runs for them.
 type bound struct {
 	config      *Config
@@ -47,14 +56,14 @@ func (b *bound) bind(a *App) error {
 	var errs []error
 	for _, m := range modules {
 		for _, c := range m.Components {
-			errs = append(errs, b.add(c))
+			errs = append(errs, b.add(a, c))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 func (a *App) loadModule(files []string) (*module.Module, error) {
-	var o module.Options
+	o := module.Options{Registry: a.Config.Kinds}
 	for _, f := range a.functions {
 		o.Functions = append(o.Functions, f.Type)
 	}
@@ -66,7 +75,7 @@ func (a *App) loadModule(files []string) (*module.Module, error) {
 }
 
 // add is where the kinds of components meet their connectors.
-func (b *bound) add(c module.Component) error {
+func (b *bound) add(a *App, c module.Component) error {
 	if err := b.claim(c); err != nil {
 		return err
 	}
@@ -78,6 +87,11 @@ func (b *bound) add(c module.Component) error {
 		return nil
 	case *module.PlaygroundEgress:
 		return b.playgrounds.addEgress(c, b.config)
+	case Component:
+		if err := c.Bind(a); err != nil {
+			return fmt.Errorf("%s: %w", c.Defined().Place, err)
+		}
+		return nil
 	default:
 		return noConnector(c.Defined())
 	}

@@ -21,6 +21,7 @@ type Node struct {
 	door   *http.Server // nil: the node does not listen
 	bound  bound
 	shown  []Bound
+	beside background
 
 	failed   chan error // room for all that may fail
 	watchers sync.WaitGroup
@@ -39,16 +40,17 @@ func (a *App) Start(ctx context.Context) (*Node, error) {
 	if err := n.start(ctx, a); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	n.watch()
 	for _, in := range a.ingresses {
 		in.node = n
 	}
+	n.beside.start(n, a.background)
+	n.watch()
 	return n, nil
 }
 
 // watch collects why any part of the node cannot go on.
 func (n *Node) watch() {
-	parts := append(n.bound.playgrounds.failures(), n.engine.Failed())
+	parts := append(n.bound.playgrounds.failures(), n.engine.Failed(), n.beside.failed)
 	if n.door != nil {
 		parts = append(parts, n.door.Failed())
 	}
@@ -72,6 +74,9 @@ func (n *Node) watch() {
 func (n *Node) start(ctx context.Context, a *App) (err error) {
 	c := &n.config
 	if err := n.bound.bind(a); err != nil {
+		return err
+	}
+	if err := errors.Join(a.errs...); err != nil { // of what was bound
 		return err
 	}
 	want := datadir.Application{Name: c.Name, KeyGroups: c.KeyGroups}
@@ -159,6 +164,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if n.door != nil {
 		err = n.door.Close(ctx)
 	}
+	n.beside.stop()
 	err = errors.Join(err, n.bound.playgrounds.close(ctx), n.engine.Drain(ctx))
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		n.config.Logger.Info("work under way goes on at the next start")
@@ -170,6 +176,7 @@ func (n *Node) Stop(ctx context.Context) error {
 // Close stops at once. Nothing that was accepted is lost. It may be called twice.
 func (n *Node) Close() error {
 	var errs []error
+	n.beside.stop()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	if n.door != nil {
