@@ -60,8 +60,9 @@ func (w *worker) askDurable() {
 	a.waiting, a.fresh = append(a.waiting, a.fresh...), emptied(a.fresh)
 	w.wantsSync.Store(true) // before the look, so that none is missed
 	durable := w.engine.journal.Durable()
-	// The open batch may stay empty, and then it never becomes durable.
-	settled := a.waiting[0].asking.batch > durable && w.engine.journal.Settled()
+	// The open batch may stay empty, and then it never becomes durable, nor does anybody
+	// wake the worker for it: so this looks at the last one, also if the first may go.
+	settled := a.waiting[len(a.waiting)-1].asking.batch > durable && w.engine.journal.Settled()
 	for len(a.waiting) > 0 && (settled || a.waiting[0].asking.batch <= durable) {
 		g := a.waiting[0]
 		a.waiting[0] = nil
