@@ -17,12 +17,29 @@ func (w *worker) window() window {
 	return o
 }
 
+// Of an address that waits for another attempt, or for its server, no more is in
+// memory than it takes to go on: many that wait together, and for long, are not to shrink
+// the windows of those that work.
+const (
+	waitingMessages = 8
+	waitingBytes    = 2 << 10
+)
+
+// windowOf is the window of a grain's inbox.
+func (w *worker) windowOf(g *grain) window {
+	o := w.window()
+	if g.status == statusBackoff {
+		o.messages, o.bytes = min(o.messages, waitingMessages), min(o.bytes, waitingBytes)
+	}
+	return o
+}
+
 // spill marks an address's messages beyond its window for the way from memory to
 // disk, if they are worth a chunk. Not while its inbox is being read: what was
 // spilled then would be read as older than what waits in memory.
 func (w *worker) spill(g *grain) {
 	b := &g.inbox
-	if b.spilling || b.spillable > 0 || g.isReading() || !w.window().worthSpilling(b) {
+	if b.spilling || b.spillable > 0 || g.isReading() || !w.windowOf(g).worthSpilling(b) {
 		return
 	}
 	b.spillable, b.spillAfter, b.marked = len(b.tail), w.engine.journal.Open(), b.tailBytes

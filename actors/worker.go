@@ -195,7 +195,7 @@ func (w *worker) receive(d delivery) {
 		w.invoke(g, m)
 		return
 	}
-	w.hold(g, func() { g.inbox.push(m, w.window()) })
+	w.hold(g, func() { g.inbox.push(m, w.windowOf(g)) })
 	w.spill(g)
 }
 
