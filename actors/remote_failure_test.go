@@ -246,13 +246,9 @@ func TestRemoteServerNamesNoInvocation(t *testing.T) {
 // A message that fails for good is set aside without another attempt, once it is alone in its
 // request. COMPAT 42.
 func TestRemotePermanentFailures(t *testing.T) {
-	alone := 0
 	s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 		time.Sleep(time.Second) //nolint:forbidigo // fake time
 		if slices.Contains(said(r), "poison") {
-			if len(r.Invocations) == 1 {
-				alone++
-			}
 			return protocol.FromFunction{}, &CallError{Err: functions.Permanent(errors.New("status 404"))}
 		}
 		return nothing()
@@ -263,6 +259,12 @@ func TestRemotePermanentFailures(t *testing.T) {
 			n.send("y", text(m))
 		}
 		pass(time.Hour)
+		alone := 0
+		for _, r := range s.from(0) {
+			if slices.Equal(said(&r), []string{"poison"}) {
+				alone++
+			}
+		}
 		if q := n.quarantine(); len(q) != 2 || q[0].Attempts != 1 || alone != 2 || n.Metrics().Functions[testType].In != 6 {
 			n.t.Errorf("alone %d times, quarantine %+v", alone, q)
 		}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,13 +14,13 @@ import (
 // have the states with their first request. Another function does not wait, and after a
 // restart nobody does. COMPAT 106.
 func TestRemoteFirstRequestOfAFunctionGoesAlone(t *testing.T) {
-	incomplete := map[functions.TypeName]int{}
+	incomplete := map[functions.TypeName]*atomic.Int64{"test/slow": {}, "test/f": {}}
 	s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 		if r.Target.Type == "test/slow" {
 			time.Sleep(10 * time.Minute) //nolint:forbidigo // fake time
 		}
 		if stateOf(r, "a") == "missing" {
-			incomplete[r.Target.Type]++
+			incomplete[r.Target.Type].Add(1)
 			return missing("a", protocol.ExpirationSpec{})
 		}
 		return nothing()
@@ -36,18 +37,18 @@ func TestRemoteFirstRequestOfAFunctionGoesAlone(t *testing.T) {
 		}
 		send()
 		pass(time.Minute)
-		if in := n.Metrics().Functions["test/f"].In; in != 100 || incomplete["test/f"] != 1 || s.count() != 102 {
-			n.t.Errorf("%d messages handled with %d incomplete contexts in %d requests", in, incomplete["test/f"], s.count())
+		if in := n.Metrics().Functions["test/f"].In; in != 100 || incomplete["test/f"].Load() != 1 || s.count() != 102 {
+			n.t.Errorf("%d messages handled with %d incomplete contexts in %d requests", in, incomplete["test/f"].Load(), s.count())
 		}
 		pass(30 * time.Minute)
-		if in := n.Metrics().Functions["test/slow"].In; in != 100 || incomplete["test/slow"] != 1 {
-			n.t.Errorf("%d messages handled with %d incomplete contexts", in, incomplete["test/slow"])
+		if in := n.Metrics().Functions["test/slow"].In; in != 100 || incomplete["test/slow"].Load() != 1 {
+			n.t.Errorf("%d messages handled with %d incomplete contexts", in, incomplete["test/slow"].Load())
 		}
 		n.restart()
 		send()
 		pass(20 * time.Minute)
-		if in := n.Metrics().Functions["test/slow"].In; in != 100 || incomplete["test/slow"] != 1 || incomplete["test/f"] != 1 {
-			n.t.Errorf("after a restart %d messages handled, incomplete contexts %v", in, incomplete)
+		if in := n.Metrics().Functions["test/slow"].In; in != 100 || incomplete["test/slow"].Load() != 1 || incomplete["test/f"].Load() != 1 {
+			n.t.Errorf("after a restart %d messages handled, incomplete contexts %d and %d", in, incomplete["test/slow"].Load(), incomplete["test/f"].Load())
 		}
 	})
 }
@@ -66,8 +67,8 @@ func TestRemoteFirstRequestFails(t *testing.T) {
 			n.send(id, text("m"))
 		}
 		pass(3500 * time.Millisecond)
-		if in := n.Metrics().Functions[testType].In; in != 3 || s.most > 3 {
-			n.t.Errorf("%d messages handled, %d requests at a time", in, s.most)
+		if in := n.Metrics().Functions[testType].In; in != 3 || s.counts().most > 3 {
+			n.t.Errorf("%d messages handled, %d requests at a time", in, s.counts().most)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +61,7 @@ func (s *script) Call(ctx context.Context, f functions.TypeName, request []byte)
 	s.running++
 	s.most = max(s.most, s.running)
 	s.mu.Unlock()
+	passes.Load()
 	out, err := s.answer(&r)
 	s.mu.Lock()
 	delete(s.under, r.Target)
@@ -75,6 +77,7 @@ func (s *script) probed(r *protocol.InvocationBatchRequest) error {
 	s.mu.Lock()
 	s.probes++
 	s.mu.Unlock()
+	passes.Load()
 	if s.probe == nil {
 		return nil
 	}
@@ -88,10 +91,29 @@ func (s *script) remote(r Remote) Options {
 }
 
 // count is the number of requests so far.
-func (s *script) count() int {
+func (s *script) count() int { return s.counts().requests }
+
+// counts are what the script has counted so far.
+type counts struct{ requests, probes, running, most int }
+
+func (s *script) counts() counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.asked)
+	return counts{len(s.asked), s.probes, s.running, s.most}
+}
+
+// lookAgain counts anew how many requests run at a time.
+func (s *script) lookAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = s.running
+}
+
+// from are the requests from a number on.
+func (s *script) from(number int) []protocol.InvocationBatchRequest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked[number:])
 }
 
 // last is the latest request.
@@ -213,7 +235,7 @@ func TestRemoteMessagesOfAnAddressGoInBatches(t *testing.T) {
 	within(t, s.remote(Remote{MaxNumBatchRequests: 4}), func(n *node) {
 		n.send("first", text("m")) // the function is known then
 		pass(time.Hour)
-		s.asked = nil
+		before := s.count()
 		for m := range strings.SplitSeq("0123456", "") {
 			n.send("x", text(m))
 			pass(time.Second)
@@ -221,11 +243,11 @@ func TestRemoteMessagesOfAnAddressGoInBatches(t *testing.T) {
 		n.send("y", text("other"))
 		pass(10 * time.Minute)
 		var all []string
-		for _, r := range s.asked {
+		for _, r := range s.from(before) {
 			all = append(all, r.Target.ID+strings.Join(said(&r), ""))
 		}
-		if got := strings.Join(all, " "); got != "x0 yother x1234 x56" || s.most != 2 {
-			n.t.Errorf("requests %s, %d at a time", got, s.most)
+		if got := strings.Join(all, " "); got != "x0 yother x1234 x56" || s.counts().most != 2 {
+			n.t.Errorf("requests %s, %d at a time", got, s.counts().most)
 		}
 	})
 }
@@ -243,8 +265,8 @@ func TestRemoteRequestsInFlightAreLimited(t *testing.T) {
 		if err := n.Idle(n.t.Context()); err != nil {
 			n.t.Fatal(err)
 		}
-		if s.most != 3 || s.count() != 10 {
-			n.t.Errorf("%d requests, %d at a time", s.count(), s.most)
+		if c := s.counts(); c.most != 3 || c.requests != 10 {
+			n.t.Errorf("%d requests, %d at a time", c.requests, c.most)
 		}
 	})
 }
@@ -552,7 +574,7 @@ func TestRemoteRequestsAreSentAgainAfterACrash(t *testing.T) {
 		if s.count() == asked {
 			t.Fatal("nothing was sent again")
 		}
-		again := s.asked[asked]
+		again := s.from(asked)[0]
 		if a := stateOf(&again, "a"); a != "absent" || said(&again)[0] != said(&before)[0] {
 			t.Errorf("sent again: %v with state %s, before: %v", said(&again), a, said(&before))
 		}
