@@ -110,8 +110,9 @@ func TestRemoteExpirationIsFixed(t *testing.T) {
 // other addresses do not. COMPAT 20.
 func TestRemoteBatchesAreBounded(t *testing.T) {
 	most := 0
-	s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
-		most = max(most, len(r.Invocations))
+	var s *script
+	s = serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
+		s.note(func() { most = max(most, len(r.Invocations)) })
 		if r.Target.ID == "slow" {
 			time.Sleep(time.Minute) //nolint:forbidigo // fake time
 		}

@@ -247,11 +247,12 @@ func TestRemoteServerNamesNoInvocation(t *testing.T) {
 // request. COMPAT 42.
 func TestRemotePermanentFailures(t *testing.T) {
 	alone := 0
-	s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
+	var s *script
+	s = serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 		time.Sleep(time.Second) //nolint:forbidigo // fake time
 		if slices.Contains(said(r), "poison") {
 			if len(r.Invocations) == 1 {
-				alone++
+				s.note(func() { alone++ })
 			}
 			return protocol.FromFunction{}, &CallError{Err: functions.Permanent(errors.New("status 404"))}
 		}

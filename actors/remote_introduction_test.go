@@ -14,12 +14,13 @@ import (
 // restart nobody does. COMPAT 106.
 func TestRemoteFirstRequestOfAFunctionGoesAlone(t *testing.T) {
 	incomplete := map[functions.TypeName]int{}
-	s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
+	var s *script
+	s = serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 		if r.Target.Type == "test/slow" {
 			time.Sleep(10 * time.Minute) //nolint:forbidigo // fake time
 		}
 		if stateOf(r, "a") == "missing" {
-			incomplete[r.Target.Type]++
+			s.note(func() { incomplete[r.Target.Type]++ })
 			return missing("a", protocol.ExpirationSpec{})
 		}
 		return nothing()

@@ -93,6 +93,27 @@ func (s *script) count() int {
 	return len(s.asked)
 }
 
+// tries is the number of requests and probes so far.
+func (s *script) tries() (requests, probes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.asked), s.probes
+}
+
+// load is how many requests are under way, and the most there ever were.
+func (s *script) load() (running, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running, s.most
+}
+
+// note lets answers that are given at the same time share variables.
+func (s *script) note(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
 // last is the latest request.
 func (s *script) last() protocol.InvocationBatchRequest {
 	s.mu.Lock()
