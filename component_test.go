@@ -115,7 +115,7 @@ func TestComponentsThatFail(t *testing.T) {
 		t.Error(err)
 	}
 	for text, want := range map[string]string{
-		"kind: test/lines\nspec: {id: test/in, target: test/refused}\n": ":1:1: expected another target",
+		"kind: test/lines\nspec: {id: test/in, target: test/refused}\n":                                                       ":1:1: expected another target",
 		"kind: test/lines\nspec: {id: test/in, target: test/f}\n---\nkind: test/lines\nspec: {id: test/in, target: test/f}\n": "previously defined",
 	} {
 		n, err := linesApp(t, from, nil, text).Start(t.Context())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,11 +98,14 @@ func TestRemotePoisonAlone(t *testing.T) {
 	for name, failure := range map[string]error{"says no": errSaysNo, "hangs": errHangs, "gateway": errBadGate} {
 		for _, ids := range []string{"a", "ab", "abcde"} {
 			t.Run(name+" "+ids, func(t *testing.T) {
+				var handling sync.Mutex
 				var handled []string
 				s := serve(t, func(r *protocol.InvocationBatchRequest) (protocol.FromFunction, error) {
 					if slices.Contains(said(r), "poison") {
 						return protocol.FromFunction{}, failure
 					}
+					handling.Lock()
+					defer handling.Unlock()
 					handled = append(handled, said(r)...)
 					return nothing()
 				})
