@@ -175,7 +175,7 @@ func (c *Config) validateHeaders() error {
 	seen := make(map[string]string, len(c.Headers))
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f || !isToken[r] }) {
-			return wrong("Headers", "%q is not the name of a header: expected letters, digits and hyphens", clip(name))
+			return wrong("Headers", "%q is not the name of a header: expected letters, digits and hyphens", clipped(name))
 		}
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		switch other := seen[canonical]; {

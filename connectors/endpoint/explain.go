@@ -20,7 +20,7 @@ const maxRetryAfter = time.Hour
 
 // unsendable is the failure of a function whose name makes no request.
 func (e *Endpoint) unsendable(function functions.TypeName, err error) *Failure {
-	return &Failure{Kind: Unsendable, Permanent: true, url: "of " + clip(string(function)), text: "no request can be made", err: err}
+	return &Failure{Kind: Unsendable, Permanent: true, url: "of " + clipped(string(function)), text: "no request can be made", err: err}
 }
 
 // Unparsable is the failure of a response that is not a message of the protocol.
@@ -82,7 +82,7 @@ func (e *Endpoint) refused(t *target, a *answer, reused bool) error {
 	p := e.cfg.Profile
 	f := &Failure{
 		Kind: Status, Retry: p.retriesStatus(h.status), Reached: true, Reused: reused, url: t.show,
-		Status: h.status, Reason: clip(e.headers.redact(h.reason)), RetryAfter: retryAfter(h.retryAfter),
+		Status: h.status, Reason: clipped(e.headers.redact(h.reason)), RetryAfter: retryAfter(h.retryAfter),
 	}
 	f.Permanent = h.permanent == "true"
 	f.MaxAttempts = positive(h.maxAttempts)
@@ -128,7 +128,7 @@ func (e *Endpoint) redirect(t *target, location string) string {
 		return ""
 	}
 	shown := url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}
-	return fmt.Sprintf("; redirected to %s, where requests of this transport do not follow", clip(e.headers.redact(shown.String())))
+	return fmt.Sprintf("; redirected to %s, where requests of this transport do not follow", clipped(e.headers.redact(shown.String())))
 }
 
 // excerpt is the beginning of what a server says in words.
@@ -144,7 +144,7 @@ func (e *Endpoint) excerpt(a *answer) string {
 	if !utf8.Valid(b) || !isText(b) {
 		return ""
 	}
-	return clip(strings.TrimSpace(e.headers.redact(string(b))))
+	return clipped(strings.TrimSpace(e.headers.redact(string(b))))
 }
 
 // isText reports whether b has no control characters but those of texts.

@@ -5,7 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/statefun-go/statefun/connectors/internal/clip"
 )
 
 // Kind says in which way an attempt failed.
@@ -128,14 +129,5 @@ var errTimeout = errors.New("time-out")
 // maxClip is how much of a text from outside is repeated in an error.
 const maxClip = 256
 
-// clip shortens a text that came from outside.
-func clip(s string) string {
-	if len(s) <= maxClip {
-		return s
-	}
-	cut := maxClip
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+// clipped shortens a text that came from outside.
+func clipped(s string) string { return clip.To(maxClip, s) }

@@ -89,7 +89,7 @@ var (
 func (h *head) parseStatus(line []byte) error {
 	const short = len("HTTP/1.1 200")
 	bad := func() error {
-		return fmt.Errorf("the status line %q is not of HTTP/1.1", clip(string(line)))
+		return fmt.Errorf("the status line %q is not of HTTP/1.1", clipped(string(line)))
 	}
 	if len(line) < short || !bytes.HasPrefix(line, version1) || line[7] != '0' && line[7] != '1' || line[8] != ' ' {
 		return bad()
@@ -145,16 +145,16 @@ type fields struct {
 func (f *fields) add(h *head, line []byte) error {
 	colon := bytes.IndexByte(line, ':')
 	if colon <= 0 {
-		return fmt.Errorf("the header %q: expected a name and a colon", clip(string(line)))
+		return fmt.Errorf("the header %q: expected a name and a colon", clipped(string(line)))
 	}
 	name, value := line[:colon], bytes.Trim(line[colon+1:], " \t")
 	for _, c := range name {
 		if !isToken[c] {
-			return fmt.Errorf("the header %q: its name has a character that no name can have", clip(string(line)))
+			return fmt.Errorf("the header %q: its name has a character that no name can have", clipped(string(line)))
 		}
 	}
 	if !isFieldValue(value) {
-		return fmt.Errorf("the header %s has a control character", clip(string(name)))
+		return fmt.Errorf("the header %s has a control character", clipped(string(name)))
 	}
 	switch len(name) {
 	case len("location"):
@@ -209,12 +209,12 @@ func (f *fields) add(h *head, line []byte) error {
 func (h *head) addLength(value []byte) error {
 	const maxDigits = 18 // below 2^63
 	if len(value) == 0 || len(value) > maxDigits {
-		return fmt.Errorf("Content-Length: expected up to %d digits, found %q", maxDigits, clip(string(value)))
+		return fmt.Errorf("Content-Length: expected up to %d digits, found %q", maxDigits, clipped(string(value)))
 	}
 	var n int64
 	for _, c := range value {
 		if c < '0' || c > '9' {
-			return fmt.Errorf("Content-Length: expected digits, found %q", clip(string(value)))
+			return fmt.Errorf("Content-Length: expected digits, found %q", clipped(string(value)))
 		}
 		n = 10*n + int64(c-'0')
 	}
@@ -227,7 +227,7 @@ func (h *head) addLength(value []byte) error {
 
 func (h *head) addTransfer(value []byte) error {
 	if h.chunked || !equalFold(value, "chunked") {
-		return fmt.Errorf("Transfer-Encoding: expected chunked, once, found %q", clip(string(value)))
+		return fmt.Errorf("Transfer-Encoding: expected chunked, once, found %q", clipped(string(value)))
 	}
 	h.chunked = true
 	return nil
@@ -241,7 +241,7 @@ func (h *head) addCoding(value []byte) {
 	case h.coding == identity && equalFold(value, "deflate"):
 		h.coding = deflated
 	default: // unknown, or one on top of the other
-		h.coding, h.unknownCoding = otherCoding, clip(string(value))
+		h.coding, h.unknownCoding = otherCoding, clipped(string(value))
 	}
 }
 

@@ -76,7 +76,7 @@ func (p Profile) contentTypeText(contentType string) string {
 	}
 	found := "none"
 	if contentType != "" {
-		found = fmt.Sprintf("%q", clip(contentType))
+		found = fmt.Sprintf("%q", clipped(contentType))
 	}
 	return fmt.Sprintf("%s: expected %s, found %s", text, octetStream, found)
 }

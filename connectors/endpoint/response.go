@@ -284,7 +284,7 @@ func chunkSize(line []byte) (n int64, digits int, err error) {
 	}
 	rest := bytes.TrimLeft(line[digits:], " \t")
 	if digits == 0 || digits > maxDigits || len(rest) > 0 && rest[0] != ';' || !isFieldValue(rest) {
-		return 0, 0, fmt.Errorf("the size of a chunk: expected hexadecimal digits, found %q", clip(string(line)))
+		return 0, 0, fmt.Errorf("the size of a chunk: expected hexadecimal digits, found %q", clipped(string(line)))
 	}
 	return n, digits, nil
 }
@@ -301,7 +301,7 @@ func (r *reader) trailers() error {
 			return nil
 		}
 		if !isFieldValue(line[:len(line)-len(crlf)]) || line[0] == ':' || bytes.IndexByte(line, ':') < 0 {
-			return malformed{fmt.Errorf("the trailer %q: expected a name and a colon", clip(string(line)))}
+			return malformed{fmt.Errorf("the trailer %q: expected a name and a colon", clipped(string(line)))}
 		}
 	}
 }

@@ -57,7 +57,7 @@ func mustCall(t *testing.T, e *Endpoint, body, want string) {
 	t.Helper()
 	got, err := call(t, e, body)
 	if err != nil || got != want {
-		t.Fatalf("got %q, %v; want %q", clip(got), err, clip(want))
+		t.Fatalf("got %q, %v; want %q", clipped(got), err, clipped(want))
 	}
 }
 
@@ -67,7 +67,7 @@ func mustFail(t *testing.T, e *Endpoint, kind Kind, text string) Failure {
 	got, err := call(t, e, "request")
 	f, ok := errors.AsType[*Failure](err)
 	if !ok || f.Kind != kind || !strings.Contains(f.Error(), text) {
-		t.Fatalf("got %q, %v; want %v, %q", clip(got), err, kind, text)
+		t.Fatalf("got %q, %v; want %v, %q", clipped(got), err, kind, text)
 	}
 	return *f
 }

@@ -60,7 +60,7 @@ func parseTarget(template string, function functions.TypeName) (*target, error) 
 	case "http+unix", "https+unix":
 		err = t.parseUnix()
 	default:
-		err = fmt.Errorf("expected http, https, http+unix or https+unix, found the scheme %q", clip(u.Scheme))
+		err = fmt.Errorf("expected http, https, http+unix or https+unix, found the scheme %q", clipped(u.Scheme))
 	}
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (t *target) parseTCP() error {
 	port := cmp.Or(u.Port(), defaultPort(u.Scheme))
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return fmt.Errorf("port %q: expected 1 to 65535", clip(port))
+		return fmt.Errorf("port %q: expected 1 to 65535", clipped(port))
 	}
 	t.port = uint16(n)
 	t.ip, _ = netip.ParseAddr(t.host) // else it is a name
@@ -100,7 +100,7 @@ func defaultPort(scheme string) string {
 func (t *target) parseUnix() error {
 	u := t.url
 	if u.Host != "" {
-		return fmt.Errorf("expected %s:///PATH/TO/FILE.sock/PATH, with three slashes, found the host %q", u.Scheme, clip(u.Host))
+		return fmt.Errorf("expected %s:///PATH/TO/FILE.sock/PATH, with three slashes, found the host %q", u.Scheme, clipped(u.Host))
 	}
 	path := u.EscapedPath()
 	end := socketEnd(path)

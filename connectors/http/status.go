@@ -4,10 +4,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/statefun-go/statefun/actors"
+	"github.com/statefun-go/statefun/connectors/internal/clip"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
 )
@@ -165,12 +165,7 @@ func timeOf(t time.Time) *time.Time {
 	return &t
 }
 
-func clipped(s string) string {
-	if len(s) <= maxErrorBytes {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxErrorBytes], "") + "…"
-}
+func clipped(s string) string { return clip.To(maxErrorBytes, s) }
 
 func sortedTypes[F any](all map[functions.TypeName]F) []functions.TypeName {
 	return slices.Sorted(maps.Keys(all))

@@ -174,13 +174,13 @@ func namesSocket(p string) bool {
 func shownURL(v *Value) string {
 	scheme, rest, ok := strings.Cut(v.written, "://")
 	if !ok {
-		return clip(v.written)
+		return clipped(v.written)
 	}
 	authority, path, _ := strings.Cut(rest, "/")
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
 		authority = "…" + authority[at:]
 	}
-	return clip(scheme + "://" + authority + "/" + path)
+	return clipped(scheme + "://" + authority + "/" + path)
 }
 
 // bindHeaders reads a mapping of names to values.

@@ -65,9 +65,9 @@ func (r *references) resolve(reference string) (string, error) {
 	case hasFallback && value == "":
 		return fallback, nil
 	case !set:
-		return "", fmt.Errorf("expected the environment variable %s to be set (or a default: ${%s:-default}), it is not", clip(name), clip(name))
+		return "", fmt.Errorf("expected the environment variable %s to be set (or a default: ${%s:-default}), it is not", clipped(name), clipped(name))
 	case !utf8.ValidString(value):
-		return "", fmt.Errorf("expected text in UTF-8 in the environment variable %s, found other bytes", clip(name))
+		return "", fmt.Errorf("expected text in UTF-8 in the environment variable %s, found other bytes", clipped(name))
 	}
 	return value, nil
 }

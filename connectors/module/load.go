@@ -191,7 +191,7 @@ func (l *loader) claim(role, key string, v *Value) {
 		if v.shape == scalar {
 			key = v.bare()
 		}
-		v.Errorf("A binding for the key %s was previously defined. Expected one %s of it, found another; first at %s", clip(key), role, first)
+		v.Errorf("A binding for the key %s was previously defined. Expected one %s of it, found another; first at %s", clipped(key), role, first)
 		return
 	}
 	l.bound[at] = v.place
@@ -237,7 +237,7 @@ func (l *loader) nearFunction(t functions.TypeName) string {
 		names = append(names, string(f))
 	}
 	if near := nearest(string(t), names); near != "" {
-		return "; did you mean " + clip(near) + "?"
+		return "; did you mean " + clipped(near) + "?"
 	}
 	return ""
 }

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/statefun-go/statefun/connectors/internal/clip"
 )
 
 // Place is where something is in a module file.
@@ -129,16 +130,7 @@ func (r *report) loadError(limit int) error {
 
 const clipBytes = 80
 
-// clip keeps messages readable when somebody writes a megabyte.
-func clip(s string) string {
-	if len(s) <= clipBytes {
-		return s
-	}
-	end := clipBytes
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
-}
+// clipped keeps messages readable when somebody writes a megabyte.
+func clipped(s string) string { return clip.To(clipBytes, s) }
 
-func quote(s string) string { return strconv.Quote(clip(s)) }
+func quote(s string) string { return strconv.Quote(clipped(s)) }

@@ -138,11 +138,11 @@ func bindOffsets(v *Value) []PartitionOffset {
 func parsePartition(s string) (p PartitionOffset, problem string) {
 	slash := strings.LastIndexByte(s, '/')
 	if slash <= 0 || slash == len(s)-1 {
-		return p, fmt.Sprintf("%s does not conform to the <topic>/<partition_id> format", clip(s))
+		return p, fmt.Sprintf("%s does not conform to the <topic>/<partition_id> format", clipped(s))
 	}
 	n, err := strconv.ParseInt(s[slash+1:], 10, 32)
 	if err != nil || n < 0 {
-		return p, fmt.Sprintf("Invalid topic partition definition: %s; expected an integer from 0 to %d as partition", clip(s), math.MaxInt32)
+		return p, fmt.Sprintf("Invalid topic partition definition: %s; expected an integer from 0 to %d as partition", clipped(s), math.MaxInt32)
 	}
 	return PartitionOffset{Topic: s[:slash], Partition: int32(n)}, ""
 }

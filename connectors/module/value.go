@@ -63,7 +63,7 @@ func (v *Value) Field() string {
 			steps = append(steps, "["+strconv.Itoa(v.index)+"]")
 			continue
 		}
-		steps = append(steps, clip(v.key), ".")
+		steps = append(steps, clipped(v.key), ".")
 	}
 	var b strings.Builder
 	for i := len(steps) - 1; i >= 0; i-- {
@@ -79,7 +79,7 @@ func (v *Value) pointer() string {
 	if v.parent == nil || v.isSpec {
 		return ""
 	}
-	step := clip(v.key)
+	step := clipped(v.key)
 	if v.parent.shape == list {
 		step = strconv.Itoa(v.index)
 	}
@@ -135,7 +135,7 @@ func (v *Value) typeName(class string, t functions.TypeName) string {
 	if v.text != v.written {
 		return class + "(" + v.bare() + ")"
 	}
-	return fmt.Sprintf("%s(%s, %s)", class, clip(t.Namespace()), clip(t.Name()))
+	return fmt.Sprintf("%s(%s, %s)", class, clipped(t.Namespace()), clipped(t.Name()))
 }
 
 // wrongType reports it in StateFun's words. what has its article: "a string".

@@ -141,7 +141,7 @@ func (v *conversation) learn(missing *protocol.IncompleteInvocationContext) bool
 		v.failed(check, "the answer is an incomplete_invocation_context that misses nothing", "answer with an invocation_result when no state is missing")
 		return false
 	case added == 0:
-		v.failed(check, fmt.Sprintf("the function misses the state %s, which the request had", clip(missing.MissingValues[0].StateName)),
+		v.failed(check, fmt.Sprintf("the function misses the state %s, which the request had", clipped(missing.MissingValues[0].StateName)),
 			"a PersistedValue without state_value is a state that is absent, not one that the runtime does not know")
 		return false
 	}
@@ -164,7 +164,7 @@ func (v *conversation) declared(rounds int) string {
 	var names []string
 	for i := range v.specs {
 		s := &v.specs[i]
-		text := fmt.Sprintf("%s (%s", clip(s.StateName), clip(string(s.TypeTypename)))
+		text := fmt.Sprintf("%s (%s", clipped(s.StateName), clipped(string(s.TypeTypename)))
 		if e := s.ExpirationSpec; e.Mode != protocol.ExpireNone {
 			text += fmt.Sprintf(", expires %v after the last %s", time.Duration(e.ExpireAfterMillis)*time.Millisecond,
 				map[protocol.ExpireMode]string{protocol.ExpireAfterWrite: "write", protocol.ExpireAfterInvoke: "invocation"}[e.Mode])
@@ -260,9 +260,9 @@ func (v *conversation) look(m *protocol.FromFunction) bool {
 			name = c.MissingValues[0].StateName
 		}
 		if v.spec(name) == nil && name != "" {
-			v.note("states", fmt.Sprintf("the function declares one more state later: %s", clip(name)), "declare all states from the beginning: each new one costs a request")
+			v.note("states", fmt.Sprintf("the function declares one more state later: %s", clipped(name)), "declare all states from the beginning: each new one costs a request")
 		} else {
-			v.failed("states", fmt.Sprintf("the function misses the state %q, which the request had", clip(name)), "compare the names of states exactly")
+			v.failed("states", fmt.Sprintf("the function misses the state %q, which the request had", clipped(name)), "compare the names of states exactly")
 		}
 		return false
 	}
@@ -326,7 +326,7 @@ func (v *conversation) batch(ctx context.Context, one, all *effects) bool {
 		f.Outcome, f.What = Failed, fmt.Sprintf("%d messages in one request come to the same as one message: the others are lost", batchSize)
 		f.Advice = "run the function on each of the invocations in turn, on the same state, and answer with the effects of all"
 	case got.difference(all) != "":
-		f.Outcome, f.What = Note, fmt.Sprintf("%d messages in one request leave another state %s than one after the other", batchSize, clip(got.difference(all)))
+		f.Outcome, f.What = Note, fmt.Sprintf("%d messages in one request leave another state %s than one after the other", batchSize, clipped(got.difference(all)))
 		f.Advice = "fine if the function depends on time or chance; else the invocations must run in their order, on the same state"
 	default:
 		f.Outcome, f.What = Note, fmt.Sprintf("%d messages in one request send other messages or records than one after the other", batchSize)

@@ -11,7 +11,7 @@ import (
 
 // specFaults is what is wrong with a declaration of a state. known is an earlier one.
 func specFaults(s, known *protocol.PersistedValueSpec) (out []fault) {
-	name := clip(s.StateName)
+	name := clipped(s.StateName)
 	if s.StateName == "" {
 		out = append(out, fault{"a state without a name is declared", "set state_name"})
 	}
@@ -21,7 +21,7 @@ func specFaults(s, known *protocol.PersistedValueSpec) (out []fault) {
 		out = append(out, *f)
 	}
 	if known != nil && known.TypeTypename != s.TypeTypename {
-		out = append(out, fault{fmt.Sprintf("the state %s is declared as %s and as %s", name, clip(string(known.TypeTypename)), clip(string(s.TypeTypename))), "a state has one type for good"})
+		out = append(out, fault{fmt.Sprintf("the state %s is declared as %s and as %s", name, clipped(string(known.TypeTypename)), clipped(string(s.TypeTypename))), "a state has one type for good"})
 	}
 	switch e := s.ExpirationSpec; {
 	case e.Mode != protocol.ExpireNone && e.Mode != protocol.ExpireAfterWrite && e.Mode != protocol.ExpireAfterInvoke:
@@ -34,7 +34,7 @@ func specFaults(s, known *protocol.PersistedValueSpec) (out []fault) {
 
 func typeFault(what string, t functions.TypeName) *fault {
 	if _, err := functions.ParseTypeName(string(t)); err != nil {
-		return &fault{fmt.Sprintf("%s is %q", what, clip(string(t))), "a typename is <namespace>/<name>, with exactly one slash"}
+		return &fault{fmt.Sprintf("%s is %q", what, clipped(string(t))), "a typename is <namespace>/<name>, with exactly one slash"}
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (v *conversation) effectFaults(r *protocol.InvocationResponse) (out []fault
 }
 
 func (v *conversation) mutationFaults(m *protocol.PersistedValueMutation) []fault {
-	name := clip(m.StateName)
+	name := clipped(m.StateName)
 	spec := v.spec(m.StateName)
 	switch {
 	case spec == nil:
@@ -70,7 +70,7 @@ func (v *conversation) mutationFaults(m *protocol.PersistedValueMutation) []faul
 		return []fault{{fmt.Sprintf("the state %s is modified without a state_value", name), "set state_value, or mutation_type to DELETE"}}
 	case m.MutationType == protocol.Modify && m.StateValue.Typename != spec.TypeTypename:
 		return []fault{{
-			fmt.Sprintf("the state %s was declared as %s and is set to a value of %q", name, clip(string(spec.TypeTypename)), clip(string(m.StateValue.Typename))),
+			fmt.Sprintf("the state %s was declared as %s and is set to a value of %q", name, clipped(string(spec.TypeTypename)), clipped(string(m.StateValue.Typename))),
 			"put the declared type into state_value.typename: the runtime refuses all effects of the answer",
 		}}
 	}
@@ -79,7 +79,7 @@ func (v *conversation) mutationFaults(m *protocol.PersistedValueMutation) []faul
 
 func messageFaults(at string, to functions.Address, argument *protocol.TypedValue) (out []fault) {
 	if err := to.Validate(); err != nil {
-		out = append(out, fault{fmt.Sprintf("%s has no valid target, %q: %v", at, clip(to.String()), err), "set namespace, type and id of the target"})
+		out = append(out, fault{fmt.Sprintf("%s has no valid target, %q: %v", at, clipped(to.String()), err), "set namespace, type and id of the target"})
 	} else if to.ID == "" {
 		out = append(out, fault{fmt.Sprintf("%s goes to %s with an empty id", at, to.Type), "set the id of the target; SDKs refuse an empty one"})
 	}
@@ -113,7 +113,7 @@ func delayedFaults(at string, d *protocol.DelayedInvocation, pending map[string]
 		out = append(out, fault{fmt.Sprintf("%s has a delay of %d ms", at, d.DelayMillis), "delay_in_ms is 0 or more"})
 	}
 	if token != "" && pending[token] {
-		out = append(out, fault{fmt.Sprintf("%s has the cancellation_token %q, as an earlier one that is still pending", at, clip(token)), "a token stands for one pending message"})
+		out = append(out, fault{fmt.Sprintf("%s has the cancellation_token %q, as an earlier one that is still pending", at, clipped(token)), "a token stands for one pending message"})
 	}
 	if token != "" {
 		pending[token] = true
@@ -132,8 +132,8 @@ func (v *conversation) egressFaults(at string, e *protocol.EgressMessage) []faul
 		for _, k := range known {
 			names = append(names, string(k))
 		}
-		return []fault{{fmt.Sprintf("%s is for the egress %s, which the module does not have", at, clip(string(e.Egress))),
-			"the module has these: " + clip(strings.Join(names, ", "))}}
+		return []fault{{fmt.Sprintf("%s is for the egress %s, which the module does not have", at, clipped(string(e.Egress))),
+			"the module has these: " + clipped(strings.Join(names, ", "))}}
 	}
 	return argumentFaults(at, &e.Argument)
 }

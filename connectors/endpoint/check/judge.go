@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/statefun-go/statefun/connectors/endpoint"
+	"github.com/statefun-go/statefun/connectors/internal/clip"
 	"github.com/statefun-go/statefun/functions/protocol"
 )
 
@@ -41,7 +42,7 @@ func judgeHead(d *endpoint.Door, r *reply) *fault {
 	case r.status/100 != 2:
 		what := fmt.Sprintf("expected the status 200, found %d", r.status)
 		if r.reason != "" {
-			what += " (" + clip(d.Redact(r.reason)) + ")"
+			what += " (" + clipped(d.Redact(r.reason)) + ")"
 		}
 		return &fault{what + said(d, r), statusAdvice(r)}
 	case isOctets(r.header):
@@ -72,7 +73,7 @@ func wrongType(d *endpoint.Door, r *reply) *fault {
 		return &fault{"expected the Content-Type " + protocol.ContentType + ", found none", "set this header on every answer that is a success"}
 	}
 	f := &fault{
-		fmt.Sprintf("expected the Content-Type %s, found %q%s", protocol.ContentType, clip(found), guess(r.body).looksLike()),
+		fmt.Sprintf("expected the Content-Type %s, found %q%s", protocol.ContentType, clipped(found), guess(r.body).looksLike()),
 		"set the header to " + protocol.ContentType + ": the runtime tries again until it is",
 	}
 	if strings.HasPrefix(strings.ToLower(found), protocol.ContentType) {
@@ -85,7 +86,7 @@ func wrongType(d *endpoint.Door, r *reply) *fault {
 }
 
 func noAnswer(err error) *fault {
-	f := &fault{what: "no answer: " + clip(err.Error())}
+	f := &fault{what: "no answer: " + clipped(err.Error())}
 	var coding *codingError
 	switch {
 	case errors.As(err, &coding):
@@ -112,7 +113,7 @@ func said(d *endpoint.Door, r *reply) string {
 	if text == "" || !isText(r.body) {
 		return ""
 	}
-	return fmt.Sprintf("; the server says %q", clip(text))
+	return fmt.Sprintf("; the server says %q", clipped(text))
 }
 
 func isText(b []byte) bool {
@@ -156,13 +157,4 @@ func statusAdvice(r *reply) string {
 // maxClip is how much of a text from outside is shown.
 const maxClip = 200
 
-func clip(s string) string {
-	if len(s) <= maxClip {
-		return s
-	}
-	cut := maxClip
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+func clipped(s string) string { return clip.To(maxClip, s) }

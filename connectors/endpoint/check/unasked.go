@@ -100,7 +100,7 @@ func (c *checker) large(small, large *reply) {
 		f.Advice = "raise the server's limit (aiohttp: web.Application(client_max_size=32 * 1024 * 1024); nginx: client_max_body_size), " +
 			"or let the runtime split batches before: maxBatchBytes in the endpoint"
 	case large.err != nil && large.status == 0:
-		f.Outcome, f.What = Failed, "no answer to a request of 2 MiB: "+clip(large.err.Error())
+		f.Outcome, f.What = Failed, "no answer to a request of 2 MiB: "+clipped(large.err.Error())
 		f.Advice = "read the body to its end; a limit should be answered with 413, on which the runtime sends less"
 	case large.status != small.status:
 		f.Outcome, f.What = Failed, fmt.Sprintf("a request of 2 MiB is answered with %d, a small one with %d", large.status, small.status)
@@ -113,7 +113,7 @@ func (c *checker) get(r *reply) {
 	const check = "get"
 	switch {
 	case r.err != nil && r.status == 0:
-		c.failed(check, "no answer to a GET: "+clip(r.err.Error()), "answer 405: monitoring and people in browsers send GETs")
+		c.failed(check, "no answer to a GET: "+clipped(r.err.Error()), "answer 405: monitoring and people in browsers send GETs")
 	case r.status/100 == 2:
 		c.note(check, fmt.Sprintf("a GET is answered with %d%s", r.status, guess(r.body).looksLike()), "the runtime sends POSTs only; check that this is the function server")
 	default:
