@@ -22,11 +22,13 @@ import (
 	"github.com/statefun-go/statefun/functions/remote"
 )
 
-// scribe notes what it is told, and fails on what begins with "poison".
+// scribe notes what it is told, but for "well", and fails on what begins with "poison".
 func scribe(heard chan<- string) functions.Function {
 	return functions.Function{
 		Type: "test/scribe", Handlers: []functions.Handler{functions.On(functions.String, func(ctx functions.Context, s string) error {
 			switch {
+			case s == "well":
+				return nil
 			case s == "poison for good":
 				return functions.Permanent(errors.New("planned"))
 			case strings.HasPrefix(s, "poison"):
@@ -91,8 +93,8 @@ func quarantined(t *testing.T, n *statefun.Node, want int) (out []actors.Quarant
 	}
 }
 
-// Poison at one and at several addresses, with nothing else at the endpoint, is set
-// aside: by our server's word, and by what a server without it (as the official SDKs
+// Poison at one address, with nothing else at the endpoint, and at several, with one that
+// is answered, is set aside: by our server's word, and by what a server without it (as the official SDKs
 // are) answers otherwise; when it only hangs up, or says so behind a gateway.
 func TestRemotePoisonOverHTTP(t *testing.T) {
 	t.Parallel()
@@ -136,11 +138,22 @@ func TestRemotePoisonOverHTTP(t *testing.T) {
 				for _, id := range ids {
 					tell(t, n, string(id), "poison")
 				}
+				ctx, stop := context.WithCancel(t.Context())
+				var telling sync.WaitGroup
+				if len(ids) > 1 {
+					telling.Go(func() {
+						for ctx.Err() == nil {
+							tell(t, n, "other", "well")
+						}
+					})
+				}
 				for _, q := range quarantined(t, n, len(ids)) {
 					if q.Attempts != 4 {
 						t.Errorf("quarantined: %+v", q)
 					}
 				}
+				stop()
+				telling.Wait()
 				for _, id := range ids {
 					tell(t, n, string(id), "fine")
 				}

@@ -27,8 +27,8 @@ type server struct {
 
 	mu        sync.Mutex
 	successes uint64
-	refused   functions.Address // the first that was told no since the last success
-	several   bool              // others were, too
+	failing   functions.Address // the first that failed since the last success
+	several   bool              // others did, too
 
 	down   bool
 	tries  int       // that failed, in a row
@@ -130,7 +130,7 @@ func (s *server) succeeded(t turn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.successes++
-	s.refused, s.several = functions.Address{}, false
+	s.failing, s.several = functions.Address{}, false
 	s.back(t)
 	if s.down {
 		s.down, s.tries, s.window = false, 0, s.out+1
@@ -177,21 +177,23 @@ func (s *server) failed(q *remoteRequest) (v verdict) {
 // blames says whether the messages of a request are at fault. What no server took is not.
 func (s *server) blames(q *remoteRequest, others bool) bool {
 	f := faultOf(q.err)
-	refused := !f.Down && !f.Unsent
-	if a := q.grain.address(); refused && s.refused.IsZero() {
-		s.refused = a
-	} else if refused && s.refused != a {
+	if f.Unsent {
+		return false
+	}
+	if a := q.grain.address(); s.failing.IsZero() {
+		s.failing = a
+	} else if s.failing != a {
 		s.several = true
 	}
 	switch {
-	case f.Unsent:
-		return false
 	case f.Invocation > 0 || f.TooLarge || isPermanent(q.err):
 		return true // by the server's own word
-	case others || q.alive:
+	case others:
 		return true
+	case s.several:
+		return false // what the server needs may be away
 	}
-	return refused && !s.several
+	return q.alive || !f.Down
 }
 
 // fall notes that the server is away. It is called with mu.
