@@ -27,6 +27,7 @@ type Node struct {
 	watchers sync.WaitGroup
 	closed   chan struct{}
 	closing  sync.Once
+	stopping sync.Mutex // held by Close
 }
 
 // Start starts the application and returns its node. ctx bounds the start, not
@@ -177,6 +178,8 @@ func (n *Node) Stop(ctx context.Context) error {
 func (n *Node) Close() error {
 	var errs []error
 	n.beside.stop()
+	n.stopping.Lock()
+	defer n.stopping.Unlock()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	if n.door != nil {

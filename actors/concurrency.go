@@ -10,7 +10,8 @@ package actors
 // the throughput. Only a trial tells the two apart. So:
 //
 //   - If fewer requests were answered in a tick than may be under way, each took
-//     longer than a tick. Cores are not what they wait for: the limit doubles.
+//     longer than a tick. The limit doubles as long as that brings a fifth more
+//     answers, or there are none; else it goes back, and the next time it waits longer.
 //   - Else, now and then, the limit is doubled for one tick. It stays there if that
 //     brought a fifth more answers, and goes on from there; else it goes back. In turns
 //     with this, half of the limit is tried, and kept if next to nothing is lost.
@@ -27,6 +28,8 @@ type concurrency struct {
 	settled  int // the limit to go back to; 0: no trial is under way
 	wait     int // ticks until the next trial
 	pause    int // what wait was set to last
+	before   int // answers in the tick before the limit was doubled
+	doubling bool
 	up       bool
 }
 
@@ -44,15 +47,18 @@ func (c *concurrency) rest() {
 	if c.settled > 0 {
 		c.limit, c.settled = c.settled, 0
 	}
-	c.answered, c.wait = 0, 0
+	c.answered, c.wait, c.doubling = 0, 0, false
 }
 
 // tick is told how many requests were answered in it.
 func (c *concurrency) tick(answered int) {
-	switch {
-	case answered < c.limit:
+	if answered < c.limit {
 		c.settled, c.answered = 0, 0
-		c.limit = min(2*c.limit, c.most)
+		c.grow(answered)
+		return
+	}
+	c.doubling = false
+	switch {
 	case c.settled > 0:
 		c.judge(answered)
 	case c.wait > 0 || c.answered == 0:
@@ -61,6 +67,25 @@ func (c *concurrency) tick(answered int) {
 	default:
 		c.note(answered)
 		c.try()
+	}
+}
+
+// grow doubles the limit as long as that pays.
+func (c *concurrency) grow(answered int) {
+	if c.doubling {
+		c.doubling = false
+		if answered > 0 && 5*(answered-c.before) < c.before {
+			c.limit = max(c.least, c.limit/2)
+			c.wait, c.pause = c.pause, min(2*c.pause, lastPause)
+			return
+		}
+		c.wait, c.pause = 0, firstPause
+	}
+	switch {
+	case c.wait > 0:
+		c.wait--
+	case c.limit < c.most:
+		c.limit, c.before, c.doubling = min(2*c.limit, c.most), answered, true
 	}
 }
 

@@ -45,6 +45,13 @@ func TestConcurrencyStaysWhereCoresAreShort(t *testing.T) {
 		if n := mean(limits); n > 70 {
 			t.Errorf("seed %d: the limit is %d on average", seed, n)
 		}
+		for _, slow := range []int{1, 5, 20, 60, 100, 120, 200} { // answers in a tick
+			c := newConcurrency(64, 32768)
+			limits := c.run(2000, inParallel(1000, slow), 8, rand.New(rand.NewPCG(seed, 4)))
+			if n := mean(limits); n > 300 {
+				t.Errorf("seed %d, %d answers: the limit is %d on average", seed, slow, n)
+			}
+		}
 	}
 }
 

@@ -117,6 +117,10 @@ func (e *Engine) appendOutside(ctx context.Context, tx *persistence.Transaction)
 		}
 		select {
 		case <-ch:
+		case <-e.halted:
+			return e.journal.Err()
+		case <-e.stopped:
+			return e.journal.Err()
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ErrOverloaded, ctx.Err())
 		}

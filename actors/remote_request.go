@@ -119,8 +119,9 @@ func (w *worker) request(g *grain) *remoteRequest {
 // done takes a request back, without what it held. Values of the response that
 // became part of a transaction are in the response's memory, not in the request's.
 func (w *worker) done(q *remoteRequest) {
-	r := &q.response.InvocationResult
-	parts := max(len(q.messages), len(r.OutgoingMessages), len(r.DelayedInvocations), len(r.OutgoingEgresses), len(r.StateMutations))
+	r, sent := &q.response.InvocationResult, &q.sent.Invocation
+	parts := max(cap(q.messages), cap(sent.State), cap(sent.Invocations), cap(q.response.IncompleteInvocationContext.MissingValues),
+		cap(r.OutgoingMessages), cap(r.DelayedInvocations), cap(r.OutgoingEgresses), cap(r.StateMutations))
 	if parts > keptParts || cap(q.encoded) > keptEncoded || len(w.requests.free) >= keptRequests {
 		return
 	}

@@ -88,7 +88,7 @@ func (inv *invocation) apply(r *protocol.InvocationResponse) {
 	}
 	for i := range r.OutgoingEgresses {
 		o := &r.OutgoingEgresses[i]
-		inv.Egress(o.Egress, functions.Message{Type: o.Argument.Typename, Value: o.Argument.Value})
+		inv.Egress(o.Egress, functions.Message{Type: o.Argument.Typename, Value: bytes.Clone(o.Argument.Value)})
 	}
 	for i := range r.StateMutations {
 		inv.mutate(&r.StateMutations[i])
@@ -104,7 +104,7 @@ func (inv *invocation) outgoing(to functions.Address, v *protocol.TypedValue) (f
 	if err != nil {
 		inv.Fail(functions.Permanent(fmt.Errorf("outgoing message to %q: %w", to.String(), err)))
 	}
-	return functions.Message{Type: v.Typename, Value: v.Value}, err == nil
+	return functions.Message{Type: v.Typename, Value: bytes.Clone(v.Value)}, err == nil // it may wait for long, the whole response need not
 }
 
 const maxDelayMillis = math.MaxInt64 / int64(time.Millisecond)

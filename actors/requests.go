@@ -35,11 +35,13 @@ func (m *requestMetrics) requestEnded(now time.Time, took time.Duration, err err
 	}
 	m.requestFailures.Add(1)
 	f := m.failing.Load()
-	if f == nil {
-		f = &failing{since: now}
+	if f != nil {
+		f.last.Store(&err)
+		return
 	}
+	f = &failing{since: now}
 	f.last.Store(&err)
-	m.failing.Store(f)
+	m.failing.CompareAndSwap(nil, f)
 }
 
 // Failing says that no request to a function type's server has succeeded since then,

@@ -174,7 +174,7 @@ func (j *Journal) open() error {
 		return err
 	}
 	j.replayed.Store(true)
-	_ = j.space.look() // the next one may succeed
+	j.space.lookAnew() // what was owed before was too much, perhaps
 	return nil
 }
 

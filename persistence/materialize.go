@@ -101,6 +101,8 @@ func (j *Journal) materialize(final bool) error {
 		j.metrics.materializations.Add(1)
 		j.metrics.materializeNanos.Store(int64(clock.Now().Sub(started)))
 	} else {
+		j.overlayFull.Store(false) // set by a committer that was late
+		j.signalRoom()
 		j.overlay.forget()
 	}
 	if m := &j.materializer; final || j.logFull.Load() || j.space.tight() || j.space.behind.Load() || m.applied-m.flushed.Load() >= j.opts.LogBytes/8 {

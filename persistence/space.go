@@ -163,7 +163,7 @@ func (s *space) wrote(n int64) {
 	s.looking.Lock() // whoever looks now may have begun before this was written
 	defer s.looking.Unlock()
 	if s.budget.Load() < 0 {
-		_ = s.lookNow() // the next one may succeed
+		_ = s.lookNow(s.last.Load().Level) // the next one may succeed
 	}
 }
 
@@ -221,19 +221,32 @@ func (s *space) look() error {
 	}
 	s.looking.Lock()
 	defer s.looking.Unlock()
-	return s.lookNow()
+	return s.lookNow(s.last.Load().Level)
 }
 
-func (s *space) lookNow() error {
+// lookAnew looks as if nothing was known before.
+func (s *space) lookAnew() {
+	if s.configured < 0 {
+		return
+	}
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	_ = s.lookNow(SpaceAmple) // the next one may succeed
+}
+
+// lookNow decides on a level that follows another. It is called with looking held.
+func (s *space) lookNow(follows SpaceLevel) error {
+	// In this order: a flush in between makes both less, and must not seem to make room.
+	owed := s.owes()
 	usage, err := s.fs.GetDiskUsage(s.dir)
 	if err != nil {
 		return err
 	}
 	was := *s.last.Load()
-	is := Space{Free: int64(usage.AvailBytes), Total: int64(usage.TotalBytes), Owed: s.owes()}
+	is := Space{Free: int64(usage.AvailBytes), Total: int64(usage.TotalBytes), Owed: owed}
 	is.Reserve = cmp.Or(s.configured, min(s.logBytes, is.Total/reservePart))
 	spare := is.Free - is.Owed
-	is.Level = levelOf(spare, is.Reserve, was.Level)
+	is.Level = levelOf(spare, is.Reserve, follows)
 	if s.failing.Load() && s.behind.Load() {
 		is.Level = max(is.Level, SpaceLow)
 	}

@@ -176,3 +176,54 @@ func TestSmallDisk(t *testing.T) {
 		t.Errorf("%d free, %v", d.Free(), err)
 	}
 }
+
+// A flush while somebody looks does not seem to make room: what it has written by the
+// end of the look is neither owed nor free.
+func TestALookDuringAFlush(t *testing.T) {
+	t.Parallel()
+	d := newSmallDisk(t, 64<<20)
+	flushing := &flushingDisk{SmallDisk: d}
+	opts := Options{Environment: environment.Memory(), DiskReserve: 4 << 20}
+	opts.Environment.FS = flushing
+	opts.setDefaults()
+	s := newSpace(&opts)
+	owed := int64(20 << 20)
+	flush := func() {
+		d.SetOthers(20 << 20)
+		owed = 0
+	}
+	s.begin(func() int64 { return owed }, func(Space, Space) {}, func() {})
+	for _, when := range []string{"before", "after"} { // it is told how much is free
+		d.SetOthers(0)
+		owed = 20 << 20
+		flushing.before, flushing.after = nil, nil
+		if when == "before" {
+			flushing.before = flush
+		} else {
+			flushing.after = flush
+		}
+		if err := s.look(); err != nil {
+			t.Fatal(err)
+		}
+		if is := s.last.Load(); is.Free-is.Owed > 44<<20 {
+			t.Errorf("a flush %s: %d bytes seem to be free and not owed", when, is.Free-is.Owed)
+		}
+	}
+}
+
+// flushingDisk does something while it is asked how much is free.
+type flushingDisk struct {
+	*environment.SmallDisk
+	before, after func()
+}
+
+func (d *flushingDisk) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	if d.before != nil {
+		d.before()
+	}
+	usage, err := d.SmallDisk.GetDiskUsage(path)
+	if d.after != nil {
+		d.after()
+	}
+	return usage, err
+}

@@ -169,10 +169,10 @@ func deadEndpointRole(c *child) {
 	c.send(deadType, c.Messages, c.Addresses)
 	c.stage("sent to the dead endpoint", began)
 	c.say("held", float64(c.node.Metrics().Held))
-	rate("messages/s beside")
 	before := gate.refused.Load()
-	time.Sleep(30 * time.Second) //nolint:forbidigo // an observer
+	time.Sleep(30 * time.Second) //nolint:forbidigo // an observer; by then the backlog is where it stays
 	c.say("connections in 30 s", float64(gate.refused.Load()-before))
+	rate("messages/s beside")
 	gate.open.Store(true)
 	began = time.Now()
 	c.drained(dead, int64(c.Messages/senders*senders))

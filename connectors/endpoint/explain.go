@@ -48,6 +48,9 @@ func (e *Endpoint) failed(ctx context.Context, t *target, err error, reached, re
 	case errors.Is(err, errConnectTimeout):
 		f.Kind, f.err = Connect, nil
 		f.text = fmt.Sprintf("no connection within the connect time-out of %v", e.cfg.Connect)
+	case errors.Is(err, errNoTurn):
+		f.Kind, f.err = Connect, nil
+		f.text = fmt.Sprintf("no connection within the call time-out of %v", e.cfg.Call)
 	case errors.As(err, &connect):
 		f.Kind, f.text = Connect, "no connection"
 	case errors.Is(err, errTimeout):

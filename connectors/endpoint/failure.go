@@ -16,9 +16,10 @@ const (
 	// Unsendable is that no request can be made of this function's name. The server
 	// has no part in it.
 	Unsendable Kind = iota
-	// Connect is that no connection was made, for its name, address, TLS, or time.
+	// Connect is that no connection was made, for its name, address, TLS, or time, or
+	// that none became free: nothing was sent.
 	Connect
-	// Timeout is that no complete response came in time, or no connection became free.
+	// Timeout is that no complete response came in time.
 	Timeout
 	// IO is that the connection broke before a response was complete.
 	IO

@@ -131,7 +131,7 @@ func (p *pool) wait(ctx context.Context, t *target, deadline int64, turn chan *c
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	case <-timer.C:
-		err = errTimeout
+		err = errNoTurn
 	}
 	p.mu.Lock()
 	p.waiting.Remove(place) // nothing, if its turn has come
@@ -154,7 +154,7 @@ func (p *pool) connect(ctx context.Context, t *target, deadline int64) (*conn, e
 	left := time.Duration(deadline - p.now())
 	limit, late := p.dials, error(connectError{errConnectTimeout})
 	if left < limit {
-		limit, late = left, errTimeout
+		limit, late = left, errNoTurn
 	}
 	cancelable, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -205,6 +205,9 @@ func isLate(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && !time.Now().Before(deadline)
 }
+
+// errNoTurn says that there was no connection within Config.Call: nothing was sent.
+var errNoTurn = errors.New("no connection in time for the call")
 
 // errConnectTimeout is that of Config.Connect.
 var errConnectTimeout = errors.New("no connection in time")

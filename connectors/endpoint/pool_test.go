@@ -68,7 +68,7 @@ func TestWaitingForAConnection(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithCancelCause(t.Context())
 		all.Go(func() {
-			took := within(func() { mustFail(t, e, Timeout, "call time-out of 5s") })
+			took := within(func() { mustFail(t, e, Connect, "no connection within the call time-out of 5s") })
 			if took != 5*time.Second {
 				t.Errorf("took %v", took)
 			}
@@ -76,7 +76,7 @@ func TestWaitingForAConnection(t *testing.T) {
 		all.Go(func() {
 			took := within(func() {
 				_, err := e.Attempt(t.Context(), Request{Function: "ns/fn", Spent: 3 * time.Second})
-				if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != Timeout {
+				if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != Connect {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -279,7 +279,7 @@ func TestTimeouts(t *testing.T) {
 		cfg := Config{URL: "http://10.0.0.1/", Call: 5 * time.Second}
 		newPipes().use(&cfg)
 		e := open(t, cfg)
-		if took := within(func() { mustFail(t, e, Timeout, "call time-out of 5s") }); took != 5*time.Second {
+		if took := within(func() { mustFail(t, e, Connect, "no connection within the call time-out of 5s") }); took != 5*time.Second {
 			t.Errorf("took %v", took)
 		}
 	})
@@ -479,7 +479,7 @@ func stress(t *testing.T, e *Endpoint, n int) {
 	f, failed := errors.AsType[*Failure](err)
 	switch {
 	case err == nil && string(b) == body:
-	case failed && f.Kind == Timeout && spent > 0:
+	case failed && (f.Kind == Timeout || f.Kind == Connect) && spent > 0:
 	case errors.Is(err, context.Canceled) && n%11 == 5:
 	default:
 		t.Errorf("%d: got %q, %v", n, b, err)
