@@ -16,7 +16,7 @@ const (
 
 	liveAddresses = 200_000
 	grainBytes    = 1536
-	idleBytes     = 64 // that may be left of one, which is next to nothing
+	idleBytes     = 100 // of one may be left: with a million of them, that is what the node keeps for itself
 )
 
 // Ten million addresses are touched once. Memory stays at what the live ones

@@ -32,7 +32,8 @@ const (
 // residentRemote takes the place of resident where no function runs in the node. A
 // message costs a request then, twenty times what it does in the node, and leaves
 // little garbage for it: a collection or two a second are not felt, a quarter of the
-// memory is.
+// memory is. With more alive than half of it, such as a backlog, it is twice what
+// lives, up to what others get.
 const residentRemote = 80 << 20
 
 // recent is of how many collections the one counts that left least alive: what was
@@ -118,7 +119,8 @@ func (f *follower) limit() int64 {
 }
 
 func limitFor(live uint64, base, grains int64) int64 {
-	return max(base+perGrain*(grains+max(0, grains-many)), int64(live)/4*5)
+	forGrains := perGrain * (grains + max(0, grains-many))
+	return max(base+forGrains, min(2*int64(live), resident+forGrains), int64(live)/4*5)
 }
 
 // cycle dies with every collection.

@@ -18,6 +18,9 @@ func TestLimitFollowsWhatLives(t *testing.T) {
 		{300 << 20, resident, 100_000, resident + 100_000*perGrain},
 		{4 << 30, resident, 0, 5 << 30},
 		{0, residentRemote, 1000, residentRemote + 1000*perGrain},
+		{100 << 20, residentRemote, 1000, 200 << 20},
+		{300 << 20, residentRemote, 1000, resident + 1000*perGrain},
+		{1 << 30, residentRemote, 1000, 5 << 28},
 	} {
 		if got := limitFor(test.live, test.base, test.grains); got != test.want {
 			t.Errorf("limit for %d bytes and %d grains above %d: %d, want %d", test.live, test.grains, test.base, got, test.want)
