@@ -197,6 +197,14 @@ type everything struct {
 func (a *everything) of(n int) int { return max(2, int(a.scale*float64(n))) }
 
 func (a *everything) run(ctx context.Context, o *options, s *suite) error {
+	remote := a.remote
+	for i, n := range remote.addresses {
+		remote.addresses[i] = a.of(n)
+	}
+	// First: its node has little memory, of which others would leave it less.
+	if err := s.measureRemote(ctx, remote.timed(o)); err != nil {
+		return err
+	}
 	chains := &chainFlags{addresses: []int{a.of(1_000), a.of(100_000), a.of(1_000_000)}}
 	chains.config.Hops, chains.config.Payload, chains.config.States = 4, 64, 1
 	if err := o.measureGrains(ctx, s, chains); err != nil {
@@ -205,10 +213,7 @@ func (a *everything) run(ctx context.Context, o *options, s *suite) error {
 	cold, hot, cores := defaultCold(), defaultHot(), defaultCores()
 	cold.addresses, cold.live = a.of(cold.addresses), a.of(cold.live)
 	hot.addresses, cores.grains.Addresses = a.of(hot.addresses), a.of(cores.grains.Addresses)
-	timers, sends, values, remote := defaultTimers(), defaultSends(), defaultValues(), a.remote
-	for i, n := range remote.addresses {
-		remote.addresses[i] = a.of(n)
-	}
+	timers, sends, values := defaultTimers(), defaultSends(), defaultValues()
 	timers.timers, timers.addresses = a.of(timers.timers), a.of(timers.addresses)
 	for _, f := range []func() error{
 		func() error { return s.measureCold(ctx, cold.timed(o)) },
@@ -217,7 +222,6 @@ func (a *everything) run(ctx context.Context, o *options, s *suite) error {
 		func() error { return s.measureHot(ctx, hot.timed(o)) },
 		func() error { return s.measureValues(ctx, values.timed(o)) },
 		func() error { return s.measureCores(ctx, cores.timed(o)) },
-		func() error { return s.measureRemote(ctx, remote.timed(o)) },
 	} {
 		if err := f(); err != nil {
 			return err
