@@ -160,24 +160,30 @@ const evictLooks = 64
 // sweeps is how many sweeps visit every grain once.
 const sweeps = 30
 
-// loadTogether is how many grains are loaded on one goroutine.
-const loadTogether = 64
+// Of newly activated grains so many are loaded on one goroutine, and on so many
+// goroutines at a time: enough for a disk to be busy, and few who wait for each other.
+const (
+	loadTogether = 64
+	mostLoads    = 16
+)
 
 // load has the state of newly activated grains read, off the worker.
 func (w *worker) load() {
-	if len(w.toLoad) == 0 {
-		return
-	}
-	grains := w.toLoad
-	w.toLoad = nil
-	w.engine.background("load", func() {
-		loaded := w.engine.read(grains)
-		events := make([]func(*worker), len(loaded))
-		for i := range loaded {
-			events[i] = func(w *worker) { w.loaded(&loaded[i]) }
+	for len(w.toLoad) > 0 && w.loads < mostLoads {
+		n := min(len(w.toLoad), loadTogether)
+		grains := w.toLoad[:n:n]
+		if w.toLoad = w.toLoad[n:]; len(w.toLoad) == 0 {
+			w.toLoad = nil
 		}
-		w.post(events...) // one event a grain: user code may take the worker away in each
-	})
+		w.loads++
+		w.engine.background("load", func() {
+			loaded := w.engine.read(grains)
+			w.post(func(w *worker) {
+				w.loads--
+				w.arrived = append(w.arrived, loaded)
+			})
+		})
+	}
 }
 
 // loadedGrain is what the journal has of an address.
@@ -207,6 +213,25 @@ func (e *Engine) read(grains []*grain) []loadedGrain {
 		}
 	}
 	return out
+}
+
+// takeLoaded goes on with the grains that were loaded. It reports false if the worker
+// is somebody else's now, who then goes on, or if the batch is full.
+func (w *worker) takeLoaded(owner uint64) bool {
+	for len(w.arrived) > 0 {
+		if !w.flushMuch() {
+			return false
+		}
+		l := &w.arrived[0][0]
+		if w.arrived[0] = w.arrived[0][1:]; len(w.arrived[0]) == 0 {
+			w.arrived[0] = nil
+			w.arrived = w.arrived[1:]
+		}
+		if w.loaded(l); w.owner.Load() != owner {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *worker) loaded(l *loadedGrain) {

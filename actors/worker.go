@@ -33,6 +33,8 @@ type worker struct {
 	props     *actor.Props // of its grains
 	spawning  *grain
 	toLoad    []*grain
+	loads     int             // goroutines that read for it
+	arrived   [][]loadedGrain // of them, to be taken
 	resume    resume
 	inline    *invocation // for runs on this worker
 	recent    *recent
@@ -101,6 +103,9 @@ func (w *worker) step() bool {
 		if ev(w); w.owner.Load() != owner {
 			return false
 		}
+	}
+	if !w.takeLoaded(owner) {
+		return false
 	}
 	for range stepMessages {
 		if w.next == len(w.messages) {

@@ -25,7 +25,7 @@
 //
 // Durable changes sit in the overlay, in two generations: the active one takes
 // new batches, the frozen one is being written into the tables. The records of the
-// last one that was written stay in memory, settled. A read looks into the active
+// last ones that were written stay in memory, settled. A read looks into the active
 // one, the frozen one, the settled records and the tables, in this order.
 //
 // Invariants of the tables at marker N:

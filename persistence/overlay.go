@@ -3,6 +3,7 @@ package persistence
 import (
 	"bytes"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,12 +17,14 @@ type overlay struct {
 	mu     sync.RWMutex
 	active *generation
 	frozen *generation // nil unless the materializer works on it
-	// settled are the records of the last frozen one: the tables show them, but
-	// here they are found sooner. spare is the memory of the one before.
-	settled, spare recordTable
-	seed           maphash.Seed // of all their hashes
-	key            []byte       // reused
-	ahead          [lookAhead]hashedKey
+	// settled are the records of the last frozen ones, the newest first: the tables
+	// show them, but here they are found sooner. spare is the memory of one before.
+	settled []recordTable
+	spare   recordTable
+	seed    maphash.Seed  // of all their hashes
+	touched atomic.Uint32 // means nothing, and keeps the compiler from leaving touches out
+	key     []byte        // reused
+	ahead   [lookAhead]hashedKey
 }
 
 // lookAhead is how many records are looked for together, so that the misses of
@@ -35,8 +38,7 @@ type hashedKey struct {
 
 func (o *overlay) init() {
 	o.seed = maphash.MakeSeed()
-	table := func() recordTable { return newRecordTable(o.seed) }
-	o.active, o.settled, o.spare = newGeneration(1, table()), table(), table()
+	o.active, o.spare = newGeneration(1, newRecordTable(o.seed)), newRecordTable(o.seed)
 }
 
 // generation is the coalesced content of consecutive batches. Absence is an
@@ -172,7 +174,37 @@ func (o *overlay) record(key string) ([]byte, bool) {
 
 // find is record without a copy. It is called with mu held.
 func (o *overlay) find(key string) ([]byte, bool) {
-	hash := hashKey(o.seed, key)
+	return o.findHashed(key, hashKey(o.seed, key))
+}
+
+// findAll is find for several records.
+func (o *overlay) findAll(records []*Record, visit func(i int, value []byte, ok bool)) {
+	var hashes [lookAhead]uint32
+	touched := uint32(0)
+	for first := 0; first < len(records); first += lookAhead {
+		some := records[first:min(first+lookAhead, len(records))]
+		for i, r := range some {
+			hashes[i] = hashKey(o.seed, r.key)
+		}
+		for t := range o.tables() {
+			for _, h := range hashes[:len(some)] {
+				touched += t.place(h)
+			}
+		}
+		for t := range o.tables() {
+			for _, h := range hashes[:len(some)] {
+				touched += t.near(h)
+			}
+		}
+		for i, r := range some {
+			v, ok := o.findHashed(r.key, hashes[i])
+			visit(first+i, v, ok)
+		}
+	}
+	o.touched.Store(touched)
+}
+
+func (o *overlay) findHashed(key string, hash uint32) ([]byte, bool) {
 	for _, g := range [...]*generation{o.active, o.frozen} {
 		if g == nil {
 			continue
@@ -181,11 +213,30 @@ func (o *overlay) find(key string) ([]byte, bool) {
 			return g.records.value(i), true
 		}
 	}
-	// The tables may have forgotten an empty record.
-	if i := o.settled.findHashed(key, hash); i >= 0 && !isEmptyRecord(o.settled.value(i)) {
-		return o.settled.value(i), true
+	for s := range o.settled {
+		t := &o.settled[s]
+		if i := t.findHashed(key, hash); i >= 0 {
+			// The tables may have forgotten an empty record.
+			return t.value(i), !isEmptyRecord(t.value(i))
+		}
 	}
 	return nil, false
+}
+
+// tables are all that have records, the newest first.
+func (o *overlay) tables() iter.Seq[*recordTable] {
+	return func(yield func(*recordTable) bool) {
+		for _, g := range o.generations() {
+			if !yield(&g.records) {
+				return
+			}
+		}
+		for i := range o.settled {
+			if !yield(&o.settled[i]) {
+				return
+			}
+		}
+	}
 }
 
 // recordsOf returns the keys of a group's records in the overlay, and which of
@@ -280,13 +331,16 @@ func (o *overlay) freeze() *generation {
 func (o *overlay) thaw() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.spare, o.settled = o.settled, o.frozen.records
+	o.settled = slices.Insert(o.settled, 0, o.frozen.records)
 	o.frozen = nil
-	if o.settled.memory() > maxSettled {
-		o.spare, o.settled = o.settled, o.spare
-		o.settled.reset()
+	for kept, memory := 0, 0; kept < len(o.settled); kept++ {
+		if memory += o.settled[kept].memory(); memory > maxSettled || kept == mostSettled {
+			o.spare = o.settled[kept]
+			clear(o.settled[kept:])
+			o.settled = o.settled[:kept]
+		}
 	}
-	if 8*o.active.records.len() < o.settled.len() {
+	if len(o.settled) > 0 && 8*o.active.records.len() < o.settled[0].len() {
 		o.spare = newRecordTable(o.seed) // little happens: the next generation will not need as much
 	}
 	o.spare.reset()
@@ -296,8 +350,11 @@ func (o *overlay) thaw() {
 func (o *overlay) forget() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.settled, o.spare = newRecordTable(o.seed), newRecordTable(o.seed)
+	o.settled, o.spare = nil, newRecordTable(o.seed)
 }
 
-// maxSettled bounds the memory of the settled records, in bytes.
-const maxSettled = 64 << 20
+// Of settled records there are at most so many bytes, and so many generations.
+const (
+	maxSettled  = 128 << 20
+	mostSettled = 4
+)

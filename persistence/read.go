@@ -48,10 +48,11 @@ func (j *Journal) Load(r *Record) (Loaded, error) {
 func (j *Journal) LoadAll(records []*Record) []LoadedRecord {
 	out := make([]LoadedRecord, len(records))
 	values, err := j.recordValues(records)
+	room := make([]Cell, 0, len(records)) // one each, which most have
 	for i, r := range records {
 		l, simple := &out[i], err == nil
 		if simple && values[i] != nil {
-			l.Consumed, l.Nudge, l.Cells, l.Err = decodeRecord(values[i])
+			l.Consumed, l.Nudge, l.Cells, l.Err = decodeRecordInto(&room, values[i])
 			simple = l.Err == nil && !slices.ContainsFunc(l.Cells, func(c Cell) bool { return c.Large })
 		}
 		if !simple {
@@ -75,18 +76,18 @@ func (j *Journal) recordValues(records []*Record) ([][]byte, error) {
 	values := make([][]byte, len(records))
 	under := make([]int, 0, len(records)) // those that are not in the overlay
 	j.overlay.mu.RLock()
-	for i, r := range records {
-		if v, ok := j.overlay.find(r.key); ok {
-			values[i] = bytes.Clone(v)
+	j.overlay.findAll(records, func(i int, value []byte, ok bool) {
+		if ok {
+			values[i] = bytes.Clone(value)
 		} else {
 			under = append(under, i)
 		}
-	}
+	})
 	j.overlay.mu.RUnlock()
 	slices.SortFunc(under, func(a, b int) int { return cmp.Compare(records[a].key, records[b].key) })
-	keys := make([][]byte, len(under))
+	keys := make([]string, len(under))
 	for k, i := range under {
-		keys[k] = []byte(records[i].key)
+		keys[k] = records[i].key
 	}
 	return values, j.tables.GetAll(keys, func(k int, value []byte) { values[under[k]] = bytes.Clone(value) })
 }

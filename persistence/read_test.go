@@ -61,7 +61,8 @@ func TestLoadWhileTheRecordChanges(t *testing.T) {
 		b.append(largeCell(r, "large", true))
 		b.materialize()
 		b.put("other", "")
-		b.materialize() // the record is only in the tables now
+		b.materialize()
+		b.materialize() // nothing happens: the record is only in the tables now
 		m.after = func(_ string, key []byte) {
 			if string(key) != r.key {
 				return
@@ -112,8 +113,8 @@ func TestLoadAll(t *testing.T) {
 	b.must(b.Close())
 }
 
-// What the tables have got last is found without them, until something else has
-// been materialized.
+// What the tables have got is found without them for a while: until many generations
+// came later, or nothing happens.
 func TestSettledRecordsAreFoundWithoutTheTables(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -127,18 +128,50 @@ func TestSettledRecordsAreFoundWithoutTheTables(t *testing.T) {
 			reads++
 		}
 	}
-	for i, want := range []int{0, 1, 0, 1} {
-		if i%2 == 0 {
-			b.append(&Transaction{Record: r, Nudge: int64(i + 1)})
-		} else {
-			b.put("other", "")
+	check := func(when string, nudge int64, want int) {
+		t.Helper()
+		reads = 0
+		if l := b.load("Ada"); l.Nudge != nudge || reads != want {
+			t.Errorf("%s: got %+v with %d reads of the tables, expected nudge %d with %d", when, l, reads, nudge, want)
 		}
+	}
+	for n := range int64(3) {
+		b.append(&Transaction{Record: r, Nudge: n + 1})
 		b.settle()
 		b.materialize()
-		reads = 0
-		if l := b.load("Ada"); l.Nudge != int64(i/2*2+1) || reads != want {
-			t.Errorf("step %d: got %+v with %d reads of the tables, expected %d", i, l, reads, want)
+		check("written last", n+1, 0)
+	}
+	for i := range mostSettled {
+		b.put("other", fmt.Sprint(i))
+		b.settle()
+		b.materialize()
+		want := 0
+		if i == mostSettled-1 {
+			want = 1
 		}
+		check(fmt.Sprintf("%d generations later", i+1), 3, want)
+	}
+	b.append(&Transaction{Record: r, Nudge: 4})
+	b.settle()
+	b.materialize()
+	check("written again", 4, 0)
+	b.materialize()
+	check("when nothing happens", 4, 1)
+	b.must(b.Close())
+}
+
+// An older generation does not bring back a record that became empty.
+func TestASettledRecordThatBecameEmpty(t *testing.T) {
+	t.Parallel()
+	b := started(t)
+	r := b.record("Ada")
+	for _, nudge := range []int64{1, 0} {
+		b.append(&Transaction{Record: r, Nudge: nudge})
+		b.settle()
+		b.materialize()
+	}
+	if l := b.load("Ada"); l.Nudge != 0 {
+		t.Errorf("got %+v", l)
 	}
 	b.must(b.Close())
 }

@@ -107,6 +107,11 @@ var errRecord = errors.New("persistence: malformed record")
 
 // decodeRecord reads what appendRecord wrote; values alias b.
 func decodeRecord(b []byte) (consumed Sequence, nudge int64, cells []Cell, err error) {
+	return decodeRecordInto(&[]Cell{}, b)
+}
+
+// decodeRecordInto is decodeRecord that takes the cells' memory from room while it lasts.
+func decodeRecordInto(room *[]Cell, b []byte) (consumed Sequence, nudge int64, cells []Cell, err error) {
 	d := decoder{b: b}
 	if err := d.version(recordVersion, errRecord); err != nil {
 		return 0, 0, nil, err
@@ -116,7 +121,11 @@ func decodeRecord(b []byte) (consumed Sequence, nudge int64, cells []Cell, err e
 	if n > uint64(len(d.b))/minCellBytes {
 		return 0, 0, nil, errRecord
 	}
-	if n > 0 {
+	switch free := (*room)[len(*room):cap(*room)]; {
+	case n == 0:
+	case n <= uint64(len(free)):
+		cells, *room = free[:n:n], (*room)[:len(*room)+int(n)] //nolint:gosec // it is less
+	default:
 		cells = make([]Cell, n)
 	}
 	for i := range cells {

@@ -93,7 +93,20 @@ func (t *recordTable) touch(i int) {
 }
 
 func (t *recordTable) touchHash(hash uint32) {
-	t.touched += t.index[hash&uint32(len(t.index)-1)] //nolint:gosec // see search
+	t.touched += t.place(hash)
+}
+
+// place and near bring into the cache what findHashed will need, in two steps. What
+// they return means nothing.
+func (t *recordTable) place(hash uint32) uint32 {
+	return t.index[hash&uint32(len(t.index)-1)] //nolint:gosec // see search
+}
+
+func (t *recordTable) near(hash uint32) uint32 {
+	if i := t.place(hash); i > 0 {
+		return t.entries[i-1].hash
+	}
+	return 0
 }
 
 func (t *recordTable) grow() {

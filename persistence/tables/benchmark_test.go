@@ -1,7 +1,6 @@
 package tables
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -20,14 +19,14 @@ func BenchmarkGetAll(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer t.Close()
-	key := func(i int) []byte {
+	key := func(i int) string {
 		k := []byte("..a....example/function....")
 		binary.BigEndian.PutUint16(k, uint16(i%128))
-		return fmt.Append(k, i)
+		return string(fmt.Append(k, i))
 	}
 	var batch Batch
 	for i := range keys {
-		batch.Set(key(i), make([]byte, 24))
+		batch.Set([]byte(key(i)), make([]byte, 24))
 		if i%100_000 == 99_999 {
 			if err := t.Apply(&batch); err != nil {
 				b.Fatal(err)
@@ -42,12 +41,12 @@ func BenchmarkGetAll(b *testing.B) {
 	for _, together := range []int{1, 16, 64, 256} {
 		b.Run(fmt.Sprintf("together=%d", together), func(b *testing.B) {
 			b.ReportAllocs()
-			some := make([][]byte, together)
+			some := make([]string, together)
 			for i := 0; i < b.N; i += together {
 				for k := range some {
 					some[k] = key(rng.IntN(keys))
 				}
-				slices.SortFunc(some, bytes.Compare)
+				slices.Sort(some)
 				found := 0
 				if err := t.GetAll(some, func(int, []byte) { found++ }); err != nil || found != together {
 					b.Fatalf("found %d of %d: %v", found, together, err)

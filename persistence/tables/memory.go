@@ -56,11 +56,11 @@ func (t *Memory) Get(key, dst []byte) ([]byte, bool, error) {
 }
 
 // GetAll implements Tables.
-func (t *Memory) GetAll(keys [][]byte, visit func(i int, value []byte)) error {
+func (t *Memory) GetAll(keys []string, visit func(i int, value []byte)) error {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for i, k := range keys {
-		if p, ok := t.live.Get(pair{key: k}); ok {
+		if p, ok := t.live.Get(pair{key: []byte(k)}); ok {
 			visit(i, p.value)
 		}
 	}

@@ -127,14 +127,16 @@ func (t *pebbleTables) Get(key, dst []byte) ([]byte, bool, error) {
 	return dst, true, closer.Close()
 }
 
-func (t *pebbleTables) GetAll(keys [][]byte, visit func(i int, value []byte)) error {
+func (t *pebbleTables) GetAll(keys []string, visit func(i int, value []byte)) error {
 	it, err := t.db.NewIter(nil)
 	if err != nil {
 		return fmt.Errorf("tables: get: %w", err)
 	}
+	var key []byte
 	for i, k := range keys {
+		key = append(key[:0], k...)
 		// The prefix of a key is all of it: the filters say where it is not.
-		if !it.SeekPrefixGE(k) {
+		if !it.SeekPrefixGE(key) {
 			continue
 		}
 		v, err := it.ValueAndErr()

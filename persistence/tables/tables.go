@@ -18,7 +18,7 @@ type Tables interface {
 
 	// GetAll looks up keys that are in ascending order, and calls visit for each
 	// that is there, with its place. It takes less time for each than Get.
-	GetAll(keys [][]byte, visit func(i int, value []byte)) error
+	GetAll(keys []string, visit func(i int, value []byte)) error
 
 	// Scan calls visit for each key in [low, high) in order, until it returns
 	// false. A nil high is no end.
