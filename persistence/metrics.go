@@ -21,14 +21,16 @@ type Metrics struct {
 	Materializations uint64
 	LastSync         time.Duration // sealing to durable, of the last batch
 	LastMaterialize  time.Duration
-	LogBytes         int64 // of the log now
-	OverlayBytes     int64 // of log that is not in the tables
-	Tables           tables.Metrics
+	LogBytes         int64          // of the log now
+	OverlayBytes     int64          // of log that is not in the tables
+	Tables           tables.Metrics // with the records of theirs that the overlay keeps in memory
 	Space            Space
 }
 
 // Metrics may be called at any time.
 func (j *Journal) Metrics() Metrics {
+	t := j.tables.Metrics()
+	t.MemoryBytes += uint64(j.overlay.cached()) //nolint:gosec // not negative
 	return Metrics{
 		Batches:          j.metrics.batches.Load(),
 		LogBytesWritten:  j.metrics.logBytes.Load(),
@@ -39,7 +41,7 @@ func (j *Journal) Metrics() Metrics {
 		LastMaterialize:  time.Duration(j.metrics.materializeNanos.Load()),
 		LogBytes:         j.log.Size(),
 		OverlayBytes:     j.overlay.size(),
-		Tables:           j.tables.Metrics(),
+		Tables:           t,
 		Space:            j.Space(),
 	}
 }

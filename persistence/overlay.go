@@ -334,7 +334,7 @@ func (o *overlay) thaw() {
 	o.settled = slices.Insert(o.settled, 0, o.frozen.records)
 	o.frozen = nil
 	for kept, memory := 0, 0; kept < len(o.settled); kept++ {
-		if memory += o.settled[kept].memory(); memory > maxSettled || kept == mostSettled {
+		if memory += o.settled[kept].room(); memory > maxSettled || kept == mostSettled {
 			o.spare = o.settled[kept]
 			clear(o.settled[kept:])
 			o.settled = o.settled[:kept]
@@ -344,6 +344,17 @@ func (o *overlay) thaw() {
 		o.spare = newRecordTable(o.seed) // little happens: the next generation will not need as much
 	}
 	o.spare.reset()
+}
+
+// cached is how many bytes are kept for reads to be faster, and for the next generation.
+func (o *overlay) cached() int {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	n := o.spare.room()
+	for i := range o.settled {
+		n += o.settled[i].room()
+	}
+	return n
 }
 
 // forget gives back what makes reads faster: nothing happens.

@@ -203,15 +203,18 @@ func (t *recordTable) byGroup() [][]uint32 {
 	return groups
 }
 
-// memory is about how many bytes the table takes.
+// memory is about how many bytes the table uses.
 func (t *recordTable) memory() int {
 	return len(t.entries)*entryBytes + t.arena.size()
 }
 
+// room is about how many bytes the table takes, with what it has in reserve.
+func (t *recordTable) room() int { return cap(t.entries)*entryBytes + len(t.arena.chunks)*arenaChunk }
+
 // reset empties the table for its next use. A large one gives its memory back if
 // little of it was used.
 func (t *recordTable) reset() {
-	if room := cap(t.entries)*entryBytes + len(t.arena.chunks)*arenaChunk; room > keptTable && t.memory() < room/4 {
+	if room := t.room(); room > keptTable && t.memory() < room/4 {
 		*t = newRecordTable(t.seed)
 		return
 	}
