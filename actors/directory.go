@@ -176,8 +176,9 @@ func (w *worker) load() {
 			w.toLoad = nil
 		}
 		w.loads++
+		enough := w.readable()
 		w.engine.background("load", func() {
-			loaded := w.engine.read(grains)
+			loaded := w.engine.read(grains, enough)
 			w.post(func(w *worker) {
 				w.loads--
 				w.arrived = append(w.arrived, loaded)
@@ -196,7 +197,7 @@ type loadedGrain struct {
 	err      error
 }
 
-func (e *Engine) read(grains []*grain) []loadedGrain {
+func (e *Engine) read(grains []*grain, enough int) []loadedGrain {
 	records := make([]*persistence.Record, len(grains))
 	for i, g := range grains {
 		records[i] = &g.record
@@ -206,7 +207,7 @@ func (e *Engine) read(grains []*grain) []loadedGrain {
 		l := &out[i]
 		l.grain, l.state, l.err = grains[i], r.Loaded, r.Err
 		if l.err == nil && r.Inbox {
-			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true)
+			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true, enough)
 		}
 		if l.err == nil && e.careful.Load() {
 			l.starts, l.err = e.starts(grains[i])

@@ -79,13 +79,12 @@ type remoteRequest struct {
 	grain    *grain
 	epoch    uint32 // of the grain: what comes back in another one is void
 	messages []*persistence.Message
-	sent     protocol.ToFunction
+	sent     protocol.ToFunction // its invocations are the sender's: of the messages
 
 	turn      turn
 	first     bool   // it is the introduction of its function type
 	successes uint64 // of the server, when it was sent
 
-	encoded  []byte // sent, for the next one to use again
 	response protocol.FromFunction
 	err      error
 	alive    bool          // the server had answered the probe before
@@ -95,10 +94,9 @@ type remoteRequest struct {
 // requests are a worker's remoteRequests that are done with, to use again.
 type requests struct{ free []*remoteRequest }
 
-// What requests keep for the next ones is bounded: in number, bytes and messages.
+// What requests keep for the next ones is bounded: in number, and in parts of each.
 const (
 	keptRequests = 1024
-	keptEncoded  = 16 << 10
 	keptParts    = 64
 )
 
@@ -120,14 +118,14 @@ func (w *worker) request(g *grain) *remoteRequest {
 // became part of a transaction are in the response's memory, not in the request's.
 func (w *worker) done(q *remoteRequest) {
 	r, sent := &q.response.InvocationResult, &q.sent.Invocation
-	parts := max(cap(q.messages), cap(sent.State), cap(sent.Invocations), cap(q.response.IncompleteInvocationContext.MissingValues),
+	parts := max(cap(q.messages), cap(sent.State), cap(q.response.IncompleteInvocationContext.MissingValues),
 		cap(r.OutgoingMessages), cap(r.DelayedInvocations), cap(r.OutgoingEgresses), cap(r.StateMutations))
-	if parts > keptParts || cap(q.encoded) > keptEncoded || len(w.requests.free) >= keptRequests {
+	if parts > keptParts || len(w.requests.free) >= keptRequests {
 		return
 	}
 	q.sent.Reset()
 	q.response.Reset()
-	*q = remoteRequest{messages: emptied(q.messages), sent: q.sent, encoded: q.encoded, response: q.response, tell: q.tell}
+	*q = remoteRequest{messages: emptied(q.messages), sent: q.sent, response: q.response, tell: q.tell}
 	w.requests.free = append(w.requests.free, q)
 }
 
@@ -139,7 +137,7 @@ func (w *worker) sendRequest(g *grain) {
 		return
 	}
 	q.attachState(w.now)
-	q.attachMessages()
+	q.takeMessages()
 	g.asking.again = 0
 	g.busy(statusAsking, "its function server is asked", 0)
 	q.epoch = g.epoch
@@ -218,18 +216,22 @@ func (q *remoteRequest) attachState(now int64) {
 	}
 }
 
-// attachMessages attaches as many messages as one request may have.
-func (q *remoteRequest) attachMessages() {
-	g, r, b := q.grain, q.grain.fn.remote, &q.sent.Invocation
+// takeMessages takes as many messages as one request may have.
+func (q *remoteRequest) takeMessages() {
+	g, r := q.grain, q.grain.fn.remote
 	size := int64(q.sent.Size())
 	for _, m := range g.inbox.head[g.inbox.first:][:g.asking.most(r)] {
-		invocation := protocol.Invocation{Caller: m.Caller, Argument: protocol.ValueOf(m.Type, m.Value)}
+		invocation := invocationOf(m)
 		size += int64(invocation.Size())
 		if m.Type == nudgeType || len(q.messages) > 0 && size > r.MaxBatchBytes {
 			break
 		}
-		b.Invocations, q.messages = append(b.Invocations, invocation), append(q.messages, m)
+		q.messages = append(q.messages, m)
 	}
+}
+
+func invocationOf(m *persistence.Message) protocol.Invocation {
+	return protocol.Invocation{Caller: m.Caller, Argument: protocol.ValueOf(m.Type, m.Value)}
 }
 
 // most is how many messages the next request has at most.
@@ -245,12 +247,12 @@ func (a *asking) most(r *remote) int {
 
 // send makes the attempt and takes its outcome to the worker. If the node stops
 // meanwhile, nothing comes of it: the messages are still there at the next start.
-func (q *remoteRequest) send() {
+func (q *remoteRequest) send(s *sender) {
 	w := q.worker
 	if _, down, _ := q.server.state(); down && !q.turn.given() {
 		q.err = &CallError{Err: errHeld, Unsent: true}
 	} else {
-		q.attempt()
+		q.attempt(s)
 	}
 	if w.engine.asyncContext.Err() == nil {
 		w.post(q.tell)
@@ -258,15 +260,17 @@ func (q *remoteRequest) send() {
 }
 
 // attempt asks the server, and takes the time.
-func (q *remoteRequest) attempt() {
+func (q *remoteRequest) attempt(s *sender) {
 	clock, metrics := q.worker.engine.env.Clock, &q.fn.metrics
 	metrics.requestSent()
 	began := clock.Now()
 	if q.turn.try {
-		q.probe()
+		q.probe(s)
 	}
 	if q.err == nil {
-		q.err = q.call(&q.sent, &q.response)
+		s.attach(q)
+		q.err = q.call(s, &q.sent, &q.response)
+		s.detach(q)
 	}
 	now := clock.Now()
 	metrics.requestEnded(now, now.Sub(began), q.err)
@@ -279,14 +283,14 @@ var errHeld = errors.New("its function server is away")
 // that is there says so. That tells, if the request fails afterwards, that it is its
 // messages' fault: they end the server's process, or make it hang. One that does not
 // take a request without messages tells nothing, and gets the messages all the same.
-func (q *remoteRequest) probe() {
+func (q *remoteRequest) probe(s *sender) {
 	b := &q.sent.Invocation
 	empty := protocol.ToFunction{Invocation: protocol.InvocationBatchRequest{Present: true, Target: b.Target}}
 	for i := range b.State {
 		empty.Invocation.State = append(empty.Invocation.State, protocol.PersistedValue{StateName: b.State[i].StateName})
 	}
 	var answer protocol.FromFunction
-	err := q.call(&empty, &answer)
+	err := q.call(s, &empty, &answer)
 	q.alive = err == nil
 	if faultOf(err).Unsent {
 		q.err = err
@@ -294,10 +298,10 @@ func (q *remoteRequest) probe() {
 }
 
 // call sends a request and decodes its response.
-func (q *remoteRequest) call(request *protocol.ToFunction, response *protocol.FromFunction) error {
+func (q *remoteRequest) call(s *sender, request *protocol.ToFunction, response *protocol.FromFunction) error {
 	w, fn := q.worker, q.fn
-	q.encoded = request.Append(q.encoded[:0])
-	body, err := fn.remote.Caller.Call(w.engine.asyncContext, fn.Type, q.encoded)
+	s.encoded = request.Append(s.encoded[:0])
+	body, err := fn.remote.Caller.Call(w.engine.asyncContext, fn.Type, s.encoded)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/statefun-go/statefun/functions/protocol"
 )
 
 // senders are the goroutines that carry requests to a remote's servers, one request
@@ -20,7 +22,40 @@ type senders struct {
 	answered int // since the last tick
 	ticking  bool
 	waiting  []*remoteRequest
-	first    int // of waiting
+	first    int       // of waiting
+	free     []*sender // to use again
+}
+
+// sender is the memory that one of the senders needs: so that requests that wait need none
+// for what they will say.
+type sender struct {
+	encoded     []byte
+	invocations []protocol.Invocation
+}
+
+// Of its memory a sender keeps so many bytes and invocations for the next request.
+const (
+	keptEncoded     = 16 << 10
+	keptInvocations = 64
+)
+
+// attach attaches the request's messages.
+func (s *sender) attach(q *remoteRequest) {
+	for _, m := range q.messages {
+		s.invocations = append(s.invocations, invocationOf(m))
+	}
+	q.sent.Invocation.Invocations = s.invocations
+}
+
+// detach ends what attach has begun, when the request is encoded no more.
+func (s *sender) detach(q *remoteRequest) {
+	q.sent.Invocation.Invocations = nil
+	if clear(s.invocations); cap(s.invocations) > keptInvocations {
+		s.invocations = nil
+	}
+	if s.invocations = s.invocations[:0]; cap(s.encoded) > keptEncoded {
+		s.encoded = nil
+	}
 }
 
 // sendersPerWorker is how many there are at least before a request waits. There is a
@@ -51,22 +86,29 @@ func (s *senders) start(q *remoteRequest) {
 func (s *senders) spawn(q *remoteRequest) {
 	s.running++
 	s.engine.alone.Add(1)
-	s.engine.env.Dispatcher.Go("request", func() { s.work(q) })
+	var memory *sender
+	if last := len(s.free) - 1; last >= 0 {
+		memory, s.free[last] = s.free[last], nil
+		s.free = s.free[:last]
+	} else {
+		memory = &sender{}
+	}
+	s.engine.env.Dispatcher.Go("request", func() { s.work(q, memory) })
 }
 
 // work sends requests until none waits.
-func (s *senders) work(q *remoteRequest) {
+func (s *senders) work(q *remoteRequest, memory *sender) {
 	defer s.engine.alone.Add(-1)
 	for q != nil {
 		s.sent.Add(1)
-		q.send()
-		q = s.next()
+		q.send(memory)
+		q = s.next(memory)
 	}
 }
 
 // next takes the request whose turn has come, nil if none waits, the node stops, or
 // there are more senders than there may be.
-func (s *senders) next() *remoteRequest {
+func (s *senders) next(memory *sender) *remoteRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answered++
@@ -76,6 +118,7 @@ func (s *senders) next() *remoteRequest {
 		}
 	}
 	s.running--
+	s.free = append(s.free, memory)
 	return nil
 }
 

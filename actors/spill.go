@@ -17,6 +17,10 @@ func (w *worker) window() window {
 	return o
 }
 
+// readable is how many messages are worth being read from disk at a time for one of the
+// worker's grains.
+func (w *worker) readable() int { return max(1, w.window().messages/16) }
+
 // Of an address that waits for another attempt, or for its server, no more is in
 // memory than it takes to go on: many that wait together, and for long, are not to shrink
 // the windows of those that work.
@@ -141,9 +145,9 @@ func (w *worker) refill(g *grain) {
 	}
 	g.busy(statusRefill, "its next messages are being read from disk", 0)
 	w.refilling++
-	r, after := &g.record, b.last
+	r, after, enough := &g.record, b.last, w.readable()
 	w.engine.background("refill", func() {
-		messages, more, err := w.engine.journal.ReadInbox(r, after, false)
+		messages, more, err := w.engine.journal.ReadInbox(r, after, false, enough)
 		w.post(func(w *worker) {
 			w.refilling--
 			if err != nil {

@@ -187,7 +187,7 @@ func (b *bench) inbox(r *Record) []*Message {
 	for more := true; more; first = false {
 		var messages []*Message
 		var err error
-		messages, more, err = b.ReadInbox(r, after, first)
+		messages, more, err = b.ReadInbox(r, after, first, 64)
 		b.must(err)
 		all = append(all, messages...)
 		if len(all) > 0 {

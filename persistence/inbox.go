@@ -196,10 +196,7 @@ const (
 )
 
 // Smaller chunks are read together up to here.
-const (
-	readMessages = 64
-	readBytes    = 64 << 10
-)
+const readBytes = 64 << 10
 
 func (in *inboxes) mark(r *Record) {
 	in.mu.Lock()
@@ -303,16 +300,17 @@ func decodeChunk(target *Record, b []byte) (last Sequence, messages []*Message, 
 
 // ReadInbox returns the next messages of an address after a sequence, in order,
 // out of what was spilled or recovered; more says that there may be further ones.
-// What somebody holds in memory is not found. first says that it is the first
+// What somebody holds in memory is not found. Chunks are read until they have at least
+// enough messages together. first says that it is the first
 // read of an active period, with after the record's consumed-to.
-func (j *Journal) ReadInbox(r *Record, after Sequence, first bool) (messages []*Message, more bool, err error) {
+func (j *Journal) ReadInbox(r *Record, after Sequence, first bool, enough int) (messages []*Message, more bool, err error) {
 	if !j.inboxes.has(r) {
 		return nil, false, nil
 	}
 	if err := j.adopt(r); err != nil {
 		return nil, false, fmt.Errorf("persistence: inbox of %s: %w", r.Address, err)
 	}
-	chunks, read, err := j.nextChunks(r, after, first)
+	chunks, read, err := j.nextChunks(r, after, first, enough)
 	if err != nil {
 		return nil, false, fmt.Errorf("persistence: inbox of %s: %w", r.Address, err)
 	}
@@ -394,10 +392,10 @@ func (in *inboxes) adopted(r *Record, messages []*Message, row bool, consumed Se
 
 func compareSequence(m *Message, s Sequence) int { return cmp.Compare(m.Sequence, s) }
 
-// nextChunks finds the first chunks that have messages after a sequence, as many
-// as are worth it. Chunks without any were consumed before a crash and are left
+// nextChunks finds the first chunks that have messages after a sequence, until these
+// are enough. Chunks without any were consumed before a crash and are left
 // to the materializer.
-func (j *Journal) nextChunks(r *Record, after Sequence, first bool) (next []*Chunk, messages []*Message, err error) {
+func (j *Journal) nextChunks(r *Record, after Sequence, first bool, enough int) (next []*Chunk, messages []*Message, err error) {
 	prefix := chunkPrefix(r.Group, r.Address)
 	low := chunkKey(r.Group, r.Address, after+1)
 	if first {
@@ -418,7 +416,7 @@ func (j *Journal) nextChunks(r *Record, after Sequence, first bool) (next []*Chu
 		}
 		next, messages = append(next, c), append(messages, read...)
 		size += len(v)
-		return len(messages) < readMessages && size < readBytes
+		return len(messages) < enough && size < readBytes
 	})
 	return next, messages, errors.Join(scan, err)
 }

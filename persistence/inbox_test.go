@@ -192,16 +192,16 @@ func TestSpill(t *testing.T) {
 	}
 	b.expectKeys(append(chunks, []byte(ada.key), windowKey(ada.Group, ada.Address))...)
 
-	first, more, err := b.ReadInbox(ada, ada.Consumed(), false)
+	first, more, err := b.ReadInbox(ada, ada.Consumed(), false, 64)
 	b.must(err)
 	b.expect(first, numbers(1, 256)...)
-	second, more2, err := b.ReadInbox(ada, first[len(first)-1].Sequence, false)
+	second, more2, err := b.ReadInbox(ada, first[len(first)-1].Sequence, false, 64)
 	b.must(err)
 	b.expect(second, numbers(257, 512)...)
-	third, more3, err := b.ReadInbox(ada, second[len(second)-1].Sequence, false)
+	third, more3, err := b.ReadInbox(ada, second[len(second)-1].Sequence, false, 64)
 	b.must(err)
 	b.expect(third, numbers(513, 600)...)
-	end, more4, err := b.ReadInbox(ada, third[len(third)-1].Sequence, false)
+	end, more4, err := b.ReadInbox(ada, third[len(third)-1].Sequence, false, 64)
 	b.must(err)
 	b.expect(end)
 	if !more || !more2 || !more3 || more4 {
@@ -346,7 +346,7 @@ func TestDropInbox(t *testing.T) {
 		},
 		"chunks read in part": func(b *bench, r *Record) []*Message {
 			b.spill(r, 1, 600)
-			messages, _, err := b.ReadInbox(r, 0, true)
+			messages, _, err := b.ReadInbox(r, 0, true, 64)
 			b.must(err)
 			return messages
 		},
@@ -411,7 +411,7 @@ func TestAMalformedInbox(t *testing.T) {
 	b.restart()
 	r := b.record("Ada")
 	b.must(b.setRow(windowKey(r.Group, r.Address), []byte{chunkVersion, 9}))
-	if _, _, err := b.ReadInbox(r, 0, true); err == nil || !strings.Contains(err.Error(), "inbox of example/greeter/Ada: persistence: malformed inbox chunk") {
+	if _, _, err := b.ReadInbox(r, 0, true, 64); err == nil || !strings.Contains(err.Error(), "inbox of example/greeter/Ada: persistence: malformed inbox chunk") {
 		t.Errorf("got %v", err)
 	}
 	b.must(b.setRow(chunkKey(r.Group, r.Address, 1), []byte{chunkVersion, 9}))

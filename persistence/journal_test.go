@@ -234,7 +234,7 @@ func TestErrorsOfReads(t *testing.T) {
 		"get": {
 			func() error { _, err := b.Load(r); return err },
 			func() error { _, _, err := b.Get([]byte("row")); return err },
-			func() error { _, _, err := b.ReadInbox(r, 0, true); return err },
+			func() error { _, _, err := b.ReadInbox(r, 0, true, 64); return err },
 			func() error { _, _, err := b.DropInbox(r); return err },
 		},
 		"scan": {

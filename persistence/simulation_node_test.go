@@ -295,7 +295,7 @@ func (s *simulation) load(g *simulatedGrain) {
 	if d := s.world.differs(a, l); d != "" {
 		s.fail("loaded: %s", d)
 	}
-	messages, more, err := s.ReadInbox(g.record, l.Consumed, true)
+	messages, more, err := s.ReadInbox(g.record, l.Consumed, true, 64)
 	s.must(err)
 	s.note("loaded %s, consumed up to %d, %v, more %t", a, l.Consumed, sequences(messages), more)
 	g.record.Adopt(l)
@@ -316,7 +316,7 @@ func (s *simulation) takeOver(g *simulatedGrain) {
 }
 
 func (s *simulation) refill(g *simulatedGrain) {
-	messages, more, err := s.ReadInbox(g.record, g.last, false)
+	messages, more, err := s.ReadInbox(g.record, g.last, false, 64)
 	s.must(err)
 	s.note("refilled %s after %d with %v, more %t", g.record.Address, g.last, sequences(messages), more)
 	g.read, g.readMore, g.status = messages, more, refilled

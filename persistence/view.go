@@ -155,7 +155,7 @@ func (v *View) Inbox(a functions.Address, visit func(*Message)) error {
 	after, first := l.Consumed, true
 	for more := true; more; first = false {
 		var messages []*Message
-		if messages, more, err = v.j.ReadInbox(r, after, first); err != nil {
+		if messages, more, err = v.j.ReadInbox(r, after, first, 64); err != nil {
 			return err
 		}
 		for _, m := range messages {
