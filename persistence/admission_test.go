@@ -134,6 +134,7 @@ func TestRoomIsNeverMissed(t *testing.T) {
 	rooms := 0
 	opts := Options{Environment: environment.Memory(), BatchBytes: 1000, Room: func() { rooms++ }}
 	j := &Journal{opts: opts, space: newSpace(&opts)}
+	s := &Shard{journal: j, part: &batchPart{}}
 	const rounds = 30_000
 	var begun, ended atomic.Int64 // rounds, of the one who makes room
 	var maker sync.WaitGroup
@@ -155,7 +156,7 @@ func TestRoomIsNeverMissed(t *testing.T) {
 		for range i % 40 { // meet it at different places
 			_ = j.wanted.Load()
 		}
-		err := j.admit(0, nil)
+		err := j.admit(s, nil)
 		for ended.Load() <= i {
 			runtime.Gosched()
 		}
