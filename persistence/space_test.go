@@ -181,8 +181,10 @@ func TestSmallDisk(t *testing.T) {
 // however long the committer takes to get there; and so does what is appended.
 func TestWhatIsInHandHasRoom(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{12 << 10, 200 << 10, 2 << 20} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
+	for _, c := range []struct{ size, free int }{
+		{12 << 10, 60 << 20}, {200 << 10, 60 << 20}, {2 << 20, 60 << 20}, {900 << 10, 7 << 19}, {12 << 10, 5 << 19},
+	} {
+		t.Run(fmt.Sprintf("%d of %d", c.size, c.free), func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			d, err := environment.NewSmallDisk(b.fs, "/", 64<<20)
@@ -191,10 +193,12 @@ func TestWhatIsInHandHasRoom(t *testing.T) {
 			b.start()
 			b.settle()
 			rng := rand.NewChaCha8([32]byte{1})
-			kept, others := 0, int64(0)
+			kept, others := 0, d.Free()-int64(c.free)
+			d.SetOthers(others)
+			b.sim.Advance(time.Second)
 			fill := func() {
 				for shard := 0; shard < 3; {
-					tx := rowOf(fmt.Sprint(kept), size)
+					tx := rowOf(fmt.Sprint(kept), c.size)
 					_, _ = rng.Read(tx.Rows[0].Value) // does not compress
 					switch _, err := b.Shard(shard).Append(tx); {
 					case err == nil:
@@ -222,11 +226,14 @@ func TestWhatIsInHandHasRoom(t *testing.T) {
 			b.sim.Advance(10 * time.Second)
 			b.materialize()
 			b.must(b.Err())
+			if kept == 0 {
+				t.Error("nothing was appended")
+			}
 			if d.Free() < b.Space().Reserve/4 {
 				t.Errorf("%d bytes are free", d.Free())
 			}
 			for i := range kept {
-				if v, ok := b.get(fmt.Sprint(i)); !ok || len(v) != size {
+				if v, ok := b.get(fmt.Sprint(i)); !ok || len(v) != c.size {
 					t.Fatalf("%d of %d is not there", i, kept)
 				}
 			}
