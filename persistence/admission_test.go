@@ -88,6 +88,16 @@ func TestLargeTransactionsAreBoundedTogether(t *testing.T) {
 	b.must(b.Close())
 }
 
+// A large value is in its row, and its cell only says so.
+func TestALargeValueIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	tx := rowOf("x", 1<<20)
+	tx.Record, tx.Cells = NewRecord(greeter.At("Ada"), 0), []Cell{{Large: true, Value: tx.Rows[0].Value}, {Value: make([]byte, 1000)}}
+	if n := tx.Size() - 1<<20; n < 1000 || n > 2000 {
+		t.Errorf("1 MiB and %d bytes", n)
+	}
+}
+
 // At the log's bound appends wait until the tables hold, durably, what the log
 // can then forget.
 func TestAFullLogRefuses(t *testing.T) {

@@ -58,7 +58,9 @@ func (t *Transaction) Size() int {
 		n += len(t.Record.Address.ID)
 	}
 	for i := range t.Cells {
-		n += 16 + len(t.Cells[i].Value)
+		if n += 16; !t.Cells[i].Large { // else it is in a row
+			n += len(t.Cells[i].Value)
+		}
 	}
 	for _, m := range t.Sends {
 		n += m.Size()
