@@ -184,14 +184,17 @@ func (s *space) Wrote(n int64) { s.wrote(n) }
 
 // MayCompact implements tables.Disk. A compaction alone does not make functions
 // pause. Once they do, it may take what a flush does not need: it may be what
-// makes room.
-func (s *space) MayCompact() bool {
+// makes room. What is large, such as a large value, is not seen by a budget in time.
+func (s *space) MayCompact(n int64) bool {
+	if n > leastBudget && s.on.Load() {
+		_ = s.look() // the next one may succeed
+	}
 	reserve := s.last.Load().Reserve
 	least := reserve * 5 / 8
 	if s.scarce() {
 		least = reserve / 4
 	}
-	return reserve == 0 || s.left.Load() >= least
+	return reserve == 0 || s.left.Load()-n >= least
 }
 
 // Compacted implements tables.Disk.

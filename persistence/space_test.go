@@ -87,7 +87,7 @@ func TestSpaceThatIsNotLookedAt(t *testing.T) {
 		s := newSpace(&opts)
 		s.begin(func() (int64, int64) { return 0, 0 }, func(Space, Space) {}, func() {})
 		s.wrote(1 << 40)
-		if s.on.Load() || s.scarce() || s.short() || s.tight() || !s.MayCompact() || !s.takes(1<<40) {
+		if s.on.Load() || s.scarce() || s.short() || s.tight() || !s.MayCompact(1) || !s.takes(1<<40) {
 			t.Errorf("somebody looks: %+v", s.last.Load())
 		}
 	}
@@ -182,7 +182,7 @@ func TestSmallDisk(t *testing.T) {
 func TestWhatIsInHandHasRoom(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ size, free int }{
-		{12 << 10, 60 << 20}, {200 << 10, 60 << 20}, {2 << 20, 60 << 20}, {900 << 10, 7 << 19}, {12 << 10, 5 << 19},
+		{12 << 10, 60 << 20}, {200 << 10, 60 << 20}, {2 << 20, 60 << 20}, {12 << 20, 60 << 20}, {900 << 10, 7 << 19}, {12 << 10, 5 << 19},
 	} {
 		t.Run(fmt.Sprintf("%d of %d", c.size, c.free), func(t *testing.T) {
 			t.Parallel()
@@ -211,10 +211,11 @@ func TestWhatIsInHandHasRoom(t *testing.T) {
 				}
 			}
 			compact := func(most int64) {
-				for n := int64(0); n < most && b.space.MayCompact(); n += 4 << 10 {
-					others += 4 << 10
+				step := int64(c.size) // a compaction writes a value at once
+				for n := int64(0); n < most && b.space.MayCompact(step); n += step {
+					others += step
 					d.SetOthers(others)
-					b.space.Wrote(4 << 10)
+					b.space.Wrote(step)
 				}
 			}
 			fill()
