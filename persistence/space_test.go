@@ -243,6 +243,27 @@ func TestWhatIsInHandHasRoom(t *testing.T) {
 	}
 }
 
+// A compaction that writes a large value at once needs the room for it, as it is
+// by then.
+func TestALargeWriteOfACompaction(t *testing.T) {
+	t.Parallel()
+	d := newSmallDisk(t, 64<<20)
+	opts := Options{Environment: environment.Memory(), DiskReserve: 4 << 20}
+	opts.Environment.FS = d
+	opts.setDefaults()
+	s := newSpace(&opts)
+	s.begin(func() (int64, int64) { return 10 << 20, 30 << 20 }, func(Space, Space) {}, func() {}) // 24 MiB are left
+	for _, c := range []struct {
+		size, others int64
+		may          bool
+	}{{20 << 20, 0, true}, {22 << 20, 0, false}, {20 << 20, 10 << 20, false}, {11 << 20, 10 << 20, true}} {
+		d.SetOthers(c.others)
+		if may := s.MayCompact(c.size); may != c.may {
+			t.Errorf("%d bytes beside %d: %t", c.size, c.others, may)
+		}
+	}
+}
+
 // A flush while somebody looks does not seem to make room: what it has written by the
 // end of the look is neither owed nor free.
 func TestALookDuringAFlush(t *testing.T) {
