@@ -88,6 +88,16 @@ func TestLargeTransactionsAreBoundedTogether(t *testing.T) {
 	b.must(b.Close())
 }
 
+// A large value is in its row, and its cell only says so.
+func TestALargeValueIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	tx := rowOf("x", 1<<20)
+	tx.Record, tx.Cells = NewRecord(greeter.At("Ada"), 0), []Cell{{Large: true, Value: tx.Rows[0].Value}, {Value: make([]byte, 1000)}}
+	if n := tx.Size() - 1<<20; n < 1000 || n > 2000 {
+		t.Errorf("1 MiB and %d bytes", n)
+	}
+}
+
 // At the log's bound appends wait until the tables hold, durably, what the log
 // can then forget.
 func TestAFullLogRefuses(t *testing.T) {
@@ -134,6 +144,7 @@ func TestRoomIsNeverMissed(t *testing.T) {
 	rooms := 0
 	opts := Options{Environment: environment.Memory(), BatchBytes: 1000, Room: func() { rooms++ }}
 	j := &Journal{opts: opts, space: newSpace(&opts)}
+	s := &Shard{journal: j, part: &batchPart{}}
 	const rounds = 30_000
 	var begun, ended atomic.Int64 // rounds, of the one who makes room
 	var maker sync.WaitGroup
@@ -155,7 +166,7 @@ func TestRoomIsNeverMissed(t *testing.T) {
 		for range i % 40 { // meet it at different places
 			_ = j.wanted.Load()
 		}
-		err := j.admit(0, nil)
+		err := j.admit(s, nil)
 		for ended.Load() <= i {
 			runtime.Gosched()
 		}

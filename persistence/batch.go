@@ -54,8 +54,13 @@ type Transaction struct {
 // Size is about the number of bytes that the transaction takes in memory.
 func (t *Transaction) Size() int {
 	n := 64
+	if t.Record != nil {
+		n += len(t.Record.Address.ID)
+	}
 	for i := range t.Cells {
-		n += 16 + len(t.Cells[i].Value)
+		if n += 16; !t.Cells[i].Large { // else it is in a row
+			n += len(t.Cells[i].Value)
+		}
 	}
 	for _, m := range t.Sends {
 		n += m.Size()
@@ -64,7 +69,7 @@ func (t *Transaction) Size() int {
 		n += 96 + len(t.Rows[i].Key) + len(t.Rows[i].Value)
 	}
 	for i := range t.Egress {
-		n += 64 + len(t.Egress[i].Value)
+		n += 64 + len(t.Egress[i].Key) + len(t.Egress[i].Value)
 	}
 	return n
 }
@@ -137,9 +142,10 @@ type Shard struct {
 	journal *Journal
 
 	mu     sync.Mutex
-	number BatchNumber // of the open batch
-	part   *batchPart  // of the open batch
-	_      [32]byte    // shards do not share cache lines
+	number BatchNumber  // of the open batch
+	part   *batchPart   // of the open batch
+	inHand atomic.Int64 // the part's size, for who looks at the disk
+	_      [24]byte     // shards do not share cache lines
 }
 
 // Append places transactions into the open batch and delivers their messages,
@@ -148,13 +154,14 @@ type Shard struct {
 func (s *Shard) Append(txs ...*Transaction) (BatchNumber, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.journal.admit(s.part.size, txs); err != nil {
+	if err := s.journal.admit(s, txs); err != nil {
 		return 0, err
 	}
 	was, sent := s.part.empty(), len(s.part.sent)
 	for _, tx := range txs {
 		s.place(tx)
 	}
+	s.inHand.Store(int64(s.part.size))
 	s.deliver(sent)
 	if was {
 		s.journal.commitTask.Wake()
@@ -172,6 +179,7 @@ func (s *Shard) AppendNow(tx *Transaction) error {
 	}
 	sent := len(s.part.sent)
 	s.place(tx)
+	s.inHand.Store(int64(s.part.size))
 	s.deliver(sent)
 	s.journal.commitTask.Wake()
 	return nil
@@ -271,43 +279,50 @@ type admission struct {
 // largeTransaction is from where transactions count together.
 const largeTransaction = 1 << 20
 
-func (j *Journal) admit(size int, txs []*Transaction) error {
+// admit is called with the shard's lock held.
+func (j *Journal) admit(s *Shard, txs []*Transaction) error {
 	if err := j.stopped.Load(); err != nil {
 		return *err
 	}
-	if j.fits(size, txs) {
+	if j.fits(s, txs) {
 		return nil
 	}
 	j.wanted.Store(true)
 	// Whoever made room just before did not know that somebody wants it.
-	if j.fits(size, txs) {
+	if j.fits(s, txs) {
 		return nil
 	}
 	return ErrFull
 }
 
-func (j *Journal) fits(size int, txs []*Transaction) bool {
-	return int64(size) < j.space.batch.Load() && !j.logFull.Load() && !j.overlayFull.Load() && !j.space.scarce() && j.admitLarge(txs)
+func (j *Journal) fits(s *Shard, txs []*Transaction) bool {
+	bound := j.space.batch.Load()
+	if int64(s.part.size) >= bound || j.logFull.Load() || j.overlayFull.Load() || j.space.scarce() {
+		return false
+	}
+	size, large := int64(0), int64(0)
+	for _, tx := range txs {
+		n := int64(tx.Size())
+		size += n
+		if n >= largeTransaction {
+			large += n
+		}
+	}
+	switch {
+	case large > 0:
+		return j.admitLarge(s, size, large)
+	case size > bound:
+		return j.space.admits(size, false, &s.inHand)
+	}
+	return true
 }
 
 // admitLarge lets one transaction pass however large it is, and more while they
 // stay below the batch's bound.
-func (j *Journal) admitLarge(txs []*Transaction) bool {
-	n := int64(0)
-	for _, tx := range txs {
-		if size := int64(tx.Size()); size >= largeTransaction {
-			n += size
-		}
-	}
-	if n == 0 {
-		return true
-	}
-	if !j.space.takes(n) {
-		return false
-	}
-	sum := j.large.Add(n)
-	if sum > int64(j.opts.BatchBytes) && sum != n {
-		j.large.Add(-n)
+func (j *Journal) admitLarge(s *Shard, size, large int64) bool {
+	sum := j.large.Add(large)
+	if sum > int64(j.opts.BatchBytes) && sum != large || !j.space.admits(size, true, &s.inHand) {
+		j.large.Add(-large)
 		return false
 	}
 	return true

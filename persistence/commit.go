@@ -13,6 +13,7 @@ type committer struct {
 	next    BatchNumber
 	open    atomic.Uint64 // next, for others
 	written *batch        // written, not synced
+	inHand  atomic.Int64  // bytes that are to be written for the sealed batch before they are owed
 	encoder encoder
 	spare   [][]*batchPart // parts to use again
 	egress  []EgressRecord
@@ -49,17 +50,20 @@ func (j *Journal) seal() *batch {
 		s.mu.Lock()
 	}
 	b := &batch{number: j.commit.next, parts: fresh}
-	empty := true
+	empty, inHand := true, int64(0)
 	for _, s := range j.shards {
 		empty = empty && s.part.empty()
+		inHand += 2 * int64(s.part.size)
 	}
 	if !empty {
 		j.commit.next++
 		j.large.Store(0)
 		j.commit.open.Store(uint64(j.commit.next))
+		j.commit.inHand.Store(inHand) // before the shards have it no more
 		for i, s := range j.shards {
 			s.part, b.parts[i] = b.parts[i], s.part
 			s.number = j.commit.next
+			s.inHand.Store(0)
 		}
 		j.commit.encoder.begin(j.opts.Highest())
 	}
@@ -118,8 +122,12 @@ func (j *Journal) write(b *batch) error {
 	}
 	j.metrics.batches.Add(1)
 	j.metrics.logBytes.Add(uint64(len(e.b)))
-	j.space.wrote(int64(len(e.b)))
-	return j.log.Append(uint64(b.number), e.b)
+	size := int64(len(e.b))
+	j.commit.inHand.Store(2 * size)
+	j.space.wrote(size)
+	err := j.log.Append(uint64(b.number), e.b)
+	j.commit.inHand.Store(size) // the flush
+	return err
 }
 
 // encodeSent writes the messages that outlive the batch and keeps only those.
@@ -161,6 +169,7 @@ func (j *Journal) show(b *batch) {
 		j.inboxes.add(p.sent)
 	}
 	j.overlay.take(b, int64(len(j.commit.encoder.b)))
+	j.commit.inHand.Store(0) // it is owed
 }
 
 // release runs what waited for the batch: law 2.

@@ -65,6 +65,11 @@ type Space struct {
 // budget, which is a part of what there is above the next threshold: nobody
 // crosses one unseen, however fast. Others may write too, so there is also a
 // look every now and then.
+//
+// What was appended is in hand until the committer has written it: much
+// may happen before, if the machine is busy. It does not count for the level, so that
+// that does not go up and down with each batch. But it is written whatever happens:
+// neither a compaction nor a batch to come takes its room.
 type space struct {
 	fs         vfs.FS
 	dir        string
@@ -73,7 +78,7 @@ type space struct {
 	logBytes   int64
 	batchBytes int
 	shards     int
-	owes       func() int64
+	owes       func() (owed, inHand int64)
 	changed    func(was, is Space)
 	compacted  func()
 
@@ -82,11 +87,13 @@ type space struct {
 	budget atomic.Int64 // bytes that may be written before the next look
 	batch  atomic.Int64 // bytes that an open batch may take in one shard
 	spare  atomic.Int64 // free and not owed
+	left   atomic.Int64 // of spare, once what is in hand is written
 	// What is free is too little if compactions fail and a flush waits for them.
 	failing, behind atomic.Bool
 
-	looking sync.Mutex
-	last    atomic.Pointer[Space]
+	admitting sync.Mutex // held while one is admitted, under a shard's lock
+	looking   sync.Mutex
+	last      atomic.Pointer[Space]
 
 	task  environment.Task
 	timer atomic.Pointer[environment.Timer]
@@ -94,21 +101,26 @@ type space struct {
 }
 
 const (
-	lookEvery     = 250 * time.Millisecond
-	leastBudget   = 64 << 10
-	mostBudget    = 64 << 20
-	leastBatch    = 64 << 10
-	firstRetry    = time.Second
-	lastRetry     = time.Minute
-	reservePart   = 10 // of the disk, at most
-	batchesInHand = 4  // of all shards: two, and the same again in the log's zeros and frames
+	lookEvery   = 250 * time.Millisecond
+	leastBudget = 64 << 10
+	mostBudget  = 64 << 20
+	leastBatch  = 64 << 10
+	firstRetry  = time.Second
+	lastRetry   = time.Minute
+	reservePart = 10 // of the disk, at most
+	// Of what is left above a threshold, between two looks: an eighth may be written,
+	// in the log with as much in zeros and the same again owed; and a half may be
+	// appended, in a batch that is sealed and one that is open. Each shard's part of
+	// one is up to twice its bound, and all of it is written twice.
+	budgetPart  = 8
+	batchesPart = 16
 )
 
 func newSpace(o *Options) *space {
 	s := &space{
 		fs: o.Environment.FS, dir: o.Dir, clock: o.Environment.Clock, configured: o.DiskReserve,
 		logBytes: o.LogBytes, batchBytes: o.BatchBytes, shards: o.Workers + 1,
-		owes: func() int64 { return 0 }, changed: func(Space, Space) {}, compacted: func() {},
+		owes: func() (int64, int64) { return 0, 0 }, changed: func(Space, Space) {}, compacted: func() {},
 	}
 	s.last.Store(&Space{})
 	s.batch.Store(int64(o.BatchBytes))
@@ -116,7 +128,7 @@ func newSpace(o *Options) *space {
 }
 
 // begin makes who writes look. A file system that does not tell is not watched.
-func (s *space) begin(owes func() int64, changed func(was, is Space), compacted func()) {
+func (s *space) begin(owes func() (owed, inHand int64), changed func(was, is Space), compacted func()) {
 	s.owes, s.changed, s.compacted = owes, changed, compacted
 	if s.configured >= 0 && !errors.Is(s.look(), vfs.ErrUnsupported) {
 		s.on.Store(true)
@@ -172,14 +184,17 @@ func (s *space) Wrote(n int64) { s.wrote(n) }
 
 // MayCompact implements tables.Disk. A compaction alone does not make functions
 // pause. Once they do, it may take what a flush does not need: it may be what
-// makes room.
-func (s *space) MayCompact() bool {
+// makes room. What is large, such as a large value, is not seen by a budget in time.
+func (s *space) MayCompact(n int64) bool {
+	if n > leastBudget && s.on.Load() {
+		_ = s.look() // the next one may succeed
+	}
 	reserve := s.last.Load().Reserve
 	least := reserve * 5 / 8
 	if s.scarce() {
 		least = reserve / 4
 	}
-	return reserve == 0 || s.spare.Load() >= least
+	return reserve == 0 || s.left.Load()-n >= least
 }
 
 // Compacted implements tables.Disk.
@@ -195,11 +210,14 @@ func (s *space) Retry(failures int) <-chan struct{} {
 	return ch
 }
 
-// short reports whether there may be too little left for a flush. Then what is
-// in the log stays there.
+// short reports whether there may be too little left for a flush, which takes a
+// little more than what it owes. Then what is in the log stays there.
 func (s *space) short() bool {
-	is := s.last.Load()
-	return is.Free < is.Reserve/4
+	is, _, err := s.measure()
+	if err != nil {
+		is = *s.last.Load()
+	}
+	return is.Free < is.Reserve/4 || is.Free < is.Owed+is.Owed/16
 }
 
 // tight reports whether a flush is worth its while: it makes room.
@@ -212,6 +230,28 @@ func (s *space) tight() bool {
 func (s *space) takes(size int64) bool {
 	reserve := s.last.Load().Reserve
 	return reserve == 0 || 2*size <= s.spare.Load()-reserve/2
+}
+
+// admits reports whether there is room for more than the bound of an open batch,
+// and takes it into what is in hand. What is large must leave what functions may
+// take. All else goes on until space is scarce, even if it is all that goes on.
+func (s *space) admits(size int64, large bool, inHand *atomic.Int64) bool {
+	s.admitting.Lock()
+	defer s.admitting.Unlock()
+	is, left, err := s.measure()
+	if err != nil {
+		is, left = *s.last.Load(), s.left.Load()
+	}
+	keep := is.Reserve / 16
+	if large {
+		keep = is.Reserve / 2
+	}
+	if is.Reserve > 0 && 2*size > left-keep {
+		return false
+	}
+	inHand.Add(size)
+	s.budget.Add(-2 * size) // who writes next looks
+	return true
 }
 
 // look finds out how much space there is and what it allows.
@@ -234,26 +274,41 @@ func (s *space) lookAnew() {
 	_ = s.lookNow(SpaceAmple) // the next one may succeed
 }
 
+// measure finds out how much there is, and how much of it is left once what is in
+// hand is written, too.
+func (s *space) measure() (is Space, left int64, err error) {
+	if s.configured < 0 {
+		return Space{}, 0, nil
+	}
+	// In this order: a flush in between makes both less, and must not seem to make room.
+	owed, inHand := s.owes()
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	if err != nil {
+		return Space{}, 0, err
+	}
+	is = Space{Free: int64(usage.AvailBytes), Total: int64(usage.TotalBytes), Owed: owed}
+	is.Reserve = cmp.Or(s.configured, min(s.logBytes, is.Total/reservePart))
+	return is, is.Free - owed - inHand, nil
+}
+
 // lookNow decides on a level that follows another. It is called with looking held.
 func (s *space) lookNow(follows SpaceLevel) error {
-	// In this order: a flush in between makes both less, and must not seem to make room.
-	owed := s.owes()
-	usage, err := s.fs.GetDiskUsage(s.dir)
+	is, left, err := s.measure()
 	if err != nil {
 		return err
 	}
 	was := *s.last.Load()
-	is := Space{Free: int64(usage.AvailBytes), Total: int64(usage.TotalBytes), Owed: owed}
-	is.Reserve = cmp.Or(s.configured, min(s.logBytes, is.Total/reservePart))
 	spare := is.Free - is.Owed
 	is.Level = levelOf(spare, is.Reserve, follows)
 	if s.failing.Load() && s.behind.Load() {
 		is.Level = max(is.Level, SpaceLow)
 	}
 	s.spare.Store(spare)
+	s.left.Store(left)
 	s.last.Store(&is)
-	s.budget.Store(min(mostBudget, max(leastBudget, aboveNext(spare, is.Reserve)/batchesInHand)))
-	s.batch.Store(min(int64(s.batchBytes), max(leastBatch, (spare-is.Reserve/2)/int64(batchesInHand*s.shards))))
+	above := min(aboveNext(spare, is.Reserve), aboveNext(left, is.Reserve))
+	s.budget.Store(min(mostBudget, max(leastBudget, above/budgetPart)))
+	s.batch.Store(min(int64(s.batchBytes), max(leastBatch, (left-is.Reserve/2)/int64(batchesPart*s.shards))))
 	s.level.Store(uint32(is.Level))
 	s.changed(was, is)
 	return nil
@@ -285,15 +340,26 @@ func (j *Journal) Space() Space { return *j.space.last.Load() }
 
 // Takes reports whether the disk has room for a transaction of a size. One that
 // it has no room for waits for it in Append.
-func (j *Journal) Takes(size int) bool { return size < largeTransaction || j.space.takes(int64(size)) }
+func (j *Journal) Takes(size int) bool {
+	return size < largeTransaction || j.space.takes(int64(size))
+}
 
-// owed is what a flush would write. Log that was materialized is in the tables.
-// Before the log has been read it is all of it, at most: Pebble compacts already.
-func (j *Journal) owed() int64 {
+// owed is what a flush would write, and what is written whatever happens before
+// that is owed. What goes on from one to the next meanwhile counts twice.
+//
+// Log that was materialized is in the tables. Before the log has been read it is
+// all of it, at most: Pebble compacts already.
+func (j *Journal) owed() (owed, inHand int64) {
 	if !j.replayed.Load() {
-		return j.unread
+		return j.unread, 0
 	}
-	return j.overlay.size() + j.tables.Owed()
+	if j.started.Load() {
+		for _, s := range j.shards {
+			inHand += 2 * s.inHand.Load()
+		}
+	}
+	inHand += j.commit.inHand.Load()
+	return j.overlay.size() + j.tables.Owed(), inHand
 }
 
 // spaceChanged is called after each look.
@@ -318,8 +384,8 @@ func (j *Journal) spaceChanged(was, is Space) {
 func (j *Journal) mayMaterialize() bool {
 	behind := j.tables.Behind()
 	j.space.behind.Store(behind)
-	if !behind || j.space.short() {
-		return !j.space.short()
+	if short := j.space.short(); short || !behind {
+		return !short
 	}
 	now := j.opts.Environment.Clock.Now()
 	if now.Sub(j.materializer.prodded).Abs() < lastRetry {

@@ -42,7 +42,7 @@ func TestNoThresholdIsCrossedUnseen(t *testing.T) {
 	opts.Environment.FS = d
 	s := newSpace(&opts)
 	owed, seen := int64(0), map[SpaceLevel]int64{}
-	s.begin(func() int64 { return owed }, func(was, is Space) {
+	s.begin(func() (int64, int64) { return owed, 0 }, func(was, is Space) {
 		if was.Level != is.Level {
 			seen[is.Level] = is.Free - is.Owed
 		}
@@ -85,9 +85,9 @@ func TestSpaceThatIsNotLookedAt(t *testing.T) {
 		}
 		opts.setDefaults()
 		s := newSpace(&opts)
-		s.begin(func() int64 { return 0 }, func(Space, Space) {}, func() {})
+		s.begin(func() (int64, int64) { return 0, 0 }, func(Space, Space) {}, func() {})
 		s.wrote(1 << 40)
-		if s.on.Load() || s.scarce() || s.short() || s.tight() || !s.MayCompact() || !s.takes(1<<40) {
+		if s.on.Load() || s.scarce() || s.short() || s.tight() || !s.MayCompact(1) || !s.takes(1<<40) {
 			t.Errorf("somebody looks: %+v", s.last.Load())
 		}
 	}
@@ -102,7 +102,7 @@ func TestALookThatFails(t *testing.T) {
 	opts.setDefaults()
 	s := newSpace(&opts)
 	d.blind = true
-	s.begin(func() int64 { return 1 }, func(Space, Space) {}, func() {})
+	s.begin(func() (int64, int64) { return 1, 0 }, func(Space, Space) {}, func() {})
 	if s.scarce() || !s.on.Load() {
 		t.Errorf("after a failed look: %+v", s.last.Load())
 	}
@@ -177,6 +177,93 @@ func TestSmallDisk(t *testing.T) {
 	}
 }
 
+// A compaction leaves room for what was appended before and is not written yet,
+// however long the committer takes to get there; and so does what is appended.
+func TestWhatIsInHandHasRoom(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ size, free int }{
+		{12 << 10, 60 << 20}, {200 << 10, 60 << 20}, {2 << 20, 60 << 20}, {12 << 20, 60 << 20}, {900 << 10, 7 << 19}, {12 << 10, 5 << 19},
+	} {
+		t.Run(fmt.Sprintf("%d of %d", c.size, c.free), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			d, err := environment.NewSmallDisk(b.fs, "/", 64<<20)
+			b.must(err)
+			b.opts.Environment.FS, b.opts.Tables, b.opts.LogBytes = d, nil, 4<<20
+			b.start()
+			b.settle()
+			rng := rand.NewChaCha8([32]byte{1})
+			kept, others := 0, d.Free()-int64(c.free)
+			d.SetOthers(others)
+			b.sim.Advance(time.Second)
+			fill := func() {
+				for shard := 0; shard < 3; {
+					tx := rowOf(fmt.Sprint(kept), c.size)
+					_, _ = rng.Read(tx.Rows[0].Value) // does not compress
+					switch _, err := b.Shard(shard).Append(tx); {
+					case err == nil:
+						kept++
+					case errors.Is(err, ErrFull):
+						shard++
+					default:
+						t.Fatal(err)
+					}
+				}
+			}
+			compact := func(most int64) {
+				step := int64(c.size) // a compaction writes a value at once
+				for n := int64(0); n < most && b.space.MayCompact(step); n += step {
+					others += step
+					d.SetOthers(others)
+					b.space.Wrote(step)
+				}
+			}
+			fill()
+			compact(8 << 20)
+			b.sim.Run(func() bool { return b.commit.written != nil }) // one batch is sealed
+			fill()
+			compact(64 << 20)
+			fill()
+			b.sim.Advance(10 * time.Second)
+			b.materialize()
+			b.must(b.Err())
+			if kept == 0 {
+				t.Error("nothing was appended")
+			}
+			if d.Free() < b.Space().Reserve/4 {
+				t.Errorf("%d bytes are free", d.Free())
+			}
+			for i := range kept {
+				if v, ok := b.get(fmt.Sprint(i)); !ok || len(v) != c.size {
+					t.Fatalf("%d of %d is not there", i, kept)
+				}
+			}
+			b.must(b.Close())
+		})
+	}
+}
+
+// A compaction that writes a large value at once needs the room for it, as it is
+// by then.
+func TestALargeWriteOfACompaction(t *testing.T) {
+	t.Parallel()
+	d := newSmallDisk(t, 64<<20)
+	opts := Options{Environment: environment.Memory(), DiskReserve: 4 << 20}
+	opts.Environment.FS = d
+	opts.setDefaults()
+	s := newSpace(&opts)
+	s.begin(func() (int64, int64) { return 10 << 20, 30 << 20 }, func(Space, Space) {}, func() {}) // 24 MiB are left
+	for _, c := range []struct {
+		size, others int64
+		may          bool
+	}{{20 << 20, 0, true}, {22 << 20, 0, false}, {20 << 20, 10 << 20, false}, {11 << 20, 10 << 20, true}} {
+		d.SetOthers(c.others)
+		if may := s.MayCompact(c.size); may != c.may {
+			t.Errorf("%d bytes beside %d: %t", c.size, c.others, may)
+		}
+	}
+}
+
 // A flush while somebody looks does not seem to make room: what it has written by the
 // end of the look is neither owed nor free.
 func TestALookDuringAFlush(t *testing.T) {
@@ -192,7 +279,7 @@ func TestALookDuringAFlush(t *testing.T) {
 		d.SetOthers(20 << 20)
 		owed = 0
 	}
-	s.begin(func() int64 { return owed }, func(Space, Space) {}, func() {})
+	s.begin(func() (int64, int64) { return owed, 0 }, func(Space, Space) {}, func() {})
 	for _, when := range []string{"before", "after"} { // it is told how much is free
 		d.SetOthers(0)
 		owed = 20 << 20

@@ -15,9 +15,9 @@ import (
 type Disk interface {
 	// Wrote is told of bytes that were written.
 	Wrote(n int64)
-	// MayCompact reports whether a compaction may take more space. If not it ends,
+	// MayCompact reports whether a compaction may take n bytes more. If not it ends,
 	// and gives back what it has taken.
-	MayCompact() bool
+	MayCompact(n int64) bool
 	// Compacted is told of the end of a compaction. It must not block.
 	Compacted(err error)
 	// Retry is closed when a compaction may be tried again, after so many in a row
@@ -292,7 +292,7 @@ func (f *guardedFile) WriteAt(p []byte, off int64) (int, error) {
 
 func (f *guardedFile) write(p []byte, write func() (int, error)) (n int, err error) {
 	g := f.guard
-	if f.purpose == forCompaction && g.disk != nil && !g.disk.MayCompact() {
+	if f.purpose == forCompaction && g.disk != nil && !g.disk.MayCompact(int64(len(p))) {
 		g.compactionFails()
 		return 0, errCompaction
 	}

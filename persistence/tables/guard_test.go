@@ -21,7 +21,7 @@ type fullDisk struct {
 
 func (d *fullDisk) Wrote(int64) {}
 
-func (d *fullDisk) MayCompact() bool {
+func (d *fullDisk) MayCompact(int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.failed >= d.fail
