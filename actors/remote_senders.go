@@ -2,7 +2,6 @@ package actors
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -12,7 +11,6 @@ import (
 // by their concurrency.
 type senders struct {
 	engine *Engine
-	sent   atomic.Uint64 // requests
 
 	mu       sync.Mutex
 	most     concurrency
@@ -58,7 +56,6 @@ func (s *senders) spawn(q *remoteRequest) {
 func (s *senders) work(q *remoteRequest) {
 	defer s.engine.alone.Add(-1)
 	for q != nil {
-		s.sent.Add(1)
 		q.send()
 		q = s.next()
 	}
@@ -123,16 +120,4 @@ func (s *senders) tick() {
 		s.spawn(q)
 	}
 	s.tickLater()
-}
-
-// RemoteRequests is how many requests were made to the servers of remote functions
-// since the start.
-func (e *Engine) RemoteRequests() (n uint64) {
-	for _, r := range e.remotes.types {
-		n += r.senders.sent.Load()
-	}
-	for _, r := range e.remotes.namespaces {
-		n += r.senders.sent.Load()
-	}
-	return n
 }
