@@ -197,7 +197,8 @@ func TestModuleLocations(t *testing.T) {
 	}
 }
 
-// Kinds that there is no connector for are refused, with their place. COMPAT 76, 77.
+// Kinds that there is no connector for are read, and refused with their place. COMPAT
+// 76, 77.
 func TestKindsWithoutConnector(t *testing.T) {
 	t.Parallel()
 	file := writeModule(t, endpointAt("http://127.0.0.1:1")+`---
@@ -207,7 +208,16 @@ spec: {id: example/out, address: "kafka:9092"}
 kind: io.statefun.kinesis.v1/egress
 spec: {id: example/kinesis}
 `)
-	_, notes := run(t, exit.Failed, "run", "-f", file, "--data", filepath.Join(t.TempDir(), "data"), "--http", "off")
+	out, notes := run(t, exit.OK, "validate", "-f", file)
+	for _, line := range []string{":6:1", ":9:1"} {
+		if want := file + line + `: kind: warning: this version has no connector for it: "run" refuses the module`; !strings.Contains(notes, want) {
+			t.Errorf("no %q in %s", want, notes)
+		}
+	}
+	if !strings.Contains(out, "valid: 3 components in 1 file") {
+		t.Errorf("got %s", out)
+	}
+	_, notes = run(t, exit.Failed, "run", "-f", file, "--data", filepath.Join(t.TempDir(), "data"), "--http", "off")
 	for _, want := range []string{file + ":6:1: expected a component of kind ", "found io.statefun.kafka.v1/egress, for which this version has no connector", "found io.statefun.kinesis.v1/egress,"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no %q in %s", want, notes)

@@ -30,7 +30,7 @@ func TestHealthyServer(t *testing.T) {
 	want(t, r, check.OK, "size", "2 MiB")
 	want(t, r, check.OK, "get", "405")
 	want(t, r, check.OK, "handshake", "in 2 requests", "seen (example/text)")
-	want(t, r, check.OK, "effects", "1 changes of state, 1 messages")
+	want(t, r, check.OK, "effects", "1 change of state, 1 message,")
 	want(t, r, check.OK, "state", "seen")
 	want(t, r, check.OK, "runtime's client")
 	want(t, r, check.OK, "batch", "3 messages in one request")
@@ -77,7 +77,7 @@ func TestSDKs(t *testing.T) {
 			o.Message = protocol.TypedValue{Present: true, Typename: functions.String.Name(), HasValue: true, Value: functions.String.Of("Ann").Value}
 			r := run(t, o)
 			want(t, r, check.OK, "handshake", "visits (io.statefun.types/long, expires 1h0m0s after the last write)")
-			want(t, r, check.OK, "effects", "1 changes of state, 1 egress records")
+			want(t, r, check.OK, "effects", "1 change of state, 1 egress record,")
 			want(t, r, check.OK, "batch")
 			want(t, r, check.OK, "unknown function", "500")
 			o.Message = protocol.TypedValue{}
