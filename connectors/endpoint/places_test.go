@@ -3,7 +3,6 @@ package endpoint
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -109,9 +108,9 @@ func TestConnectionsOfTheProcessWithOkHTTP(t *testing.T) {
 func TestNoMoreFiles(t *testing.T) {
 	t.Parallel()
 	for _, p := range bothProfiles {
-		t.Run(fmt.Sprint(p), func(t *testing.T) {
+		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
-			url := serve(t, func(w http.ResponseWriter, r *http.Request) { octets(w, "x") })
+			url := serve(t, func(w http.ResponseWriter, _ *http.Request) { octets(w, "x") })
 			var full atomic.Bool
 			full.Store(true)
 			e := open(t, Config{URL: url, Profile: p, dial: func(ctx context.Context, network, address string) (net.Conn, error) {
