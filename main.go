@@ -37,7 +37,7 @@ func (a *App) program() commands.Program {
 			c.setDefaults()
 			return errors.Join(c.validate(), a.locateModules(module.Locations{}))
 		},
-		Start: a.startCommand, StartBench: startBench, Kinds: a.Config.Kinds,
+		Start: a.startCommand, StartBench: startBench, Kinds: a.Config.Kinds, Connects: a.connects,
 	}
 	for _, f := range a.functions {
 		p.Functions = append(p.Functions, string(f.Type))

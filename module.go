@@ -79,23 +79,36 @@ func (b *bound) add(a *App, c module.Component) error {
 	if err := b.claim(c); err != nil {
 		return err
 	}
-	switch c := c.(type) {
-	case *module.Endpoint:
-		return b.addEndpoint(c)
-	case *module.PlaygroundIngress:
-		b.playgrounds.addIngress(c, b.config)
-		return nil
-	case *module.PlaygroundEgress:
-		return b.playgrounds.addEgress(c, b.config)
-	case Component:
-		if err := c.Bind(a); err != nil {
-			return fmt.Errorf("%s: %w", c.Defined().Place, err)
-		}
-		return nil
-	default:
+	connect := b.connector(a, c)
+	if connect == nil {
 		return noConnector(c.Defined())
 	}
+	return connect()
 }
+
+// connector adds the component, and is nil if there is none for its kind.
+func (b *bound) connector(a *App, c module.Component) func() error {
+	switch c := c.(type) {
+	case *module.Endpoint:
+		return func() error { return b.addEndpoint(c) }
+	case *module.PlaygroundIngress:
+		return func() error { b.playgrounds.addIngress(c, b.config); return nil }
+	case *module.PlaygroundEgress:
+		return func() error { return b.playgrounds.addEgress(c, b.config) }
+	case Component:
+		return func() error {
+			if err := c.Bind(a); err != nil {
+				return fmt.Errorf("%s: %w", c.Defined().Place, err)
+			}
+			return nil
+		}
+	default:
+		return nil
+	}
+}
+
+// connects tells whether there is a connector for the component's kind.
+func (a *App) connects(c module.Component) bool { return new(bound).connector(a, c) != nil }
 
 // claim refuses an ingress or egress that another module has. Loading sees to it
 // within one.

@@ -2,9 +2,7 @@ package statefun_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"github.com/statefun-go/statefun"
 	"github.com/statefun-go/statefun/actors"
 	"github.com/statefun-go/statefun/connectors/module"
+	"github.com/statefun-go/statefun/connectors/playground/playgroundtest"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/functions/remote"
 )
@@ -70,24 +69,8 @@ func place(t *testing.T, n *statefun.Node, role string) string {
 	return ""
 }
 
-func request(t *testing.T, method, url string, message string) (status int, answer string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(message))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/vnd.io.statefun.types/string")
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	b, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(b)
-}
+// stringType is the Content-Type of a string.
+const stringType = "application/vnd.io.statefun.types/string"
 
 func stringValue(s string) string { return string(functions.String.Of(s).Value) }
 
@@ -126,9 +109,7 @@ func TestModulesChangeBetweenRuns(t *testing.T) {
 	r.start(all)
 	in := place(t, r.node, statefun.RoleIngress)
 	for range 2 {
-		if status, body := request(t, "PUT", in+"/example/a/x", stringValue("a")); status != http.StatusOK {
-			t.Fatal(status, body)
-		}
+		playgroundtest.Put(t, in+"/example/a/x", stringType, stringValue("a"))
 	}
 	if err := r.node.Idle(t.Context()); err != nil {
 		t.Fatal(err)
@@ -146,16 +127,14 @@ func TestModulesChangeBetweenRuns(t *testing.T) {
 	r.stop()
 
 	r.start(all)
-	if status, body := request(t, "PUT", place(t, r.node, statefun.RoleIngress)+"/example/a/x", stringValue("a")); status != http.StatusOK {
-		t.Fatal(status, body)
-	}
+	playgroundtest.Put(t, place(t, r.node, statefun.RoleIngress)+"/example/a/x", stringType, stringValue("a"))
 	if err := r.node.Idle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	out := place(t, r.node, statefun.RoleEgress)
 	for _, want := range []string{"a!", "a!!", "a!!!"} {
-		if status, got := request(t, "GET", out+"/out", ""); status != http.StatusOK || got != want {
-			t.Errorf("got %d %q, want %q", status, got, want)
+		if got := playgroundtest.Take(t, out+"/out"); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	r.stop()
@@ -191,8 +170,8 @@ func TestMessagesOfADroppedFunctionWait(t *testing.T) {
 	if err := r.node.Idle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if status, got := request(t, "GET", place(t, r.node, statefun.RoleEgress)+"/out", ""); status != http.StatusOK || got != "a!" {
-		t.Errorf("got %d %q", status, got)
+	if got := playgroundtest.Take(t, place(t, r.node, statefun.RoleEgress)+"/out"); got != "a!" {
+		t.Errorf("got %q", got)
 	}
 	r.stop()
 }
@@ -218,8 +197,8 @@ func TestSeveralModuleFiles(t *testing.T) {
 	h.Idle()
 	out := place(t, h.Node(), statefun.RoleEgress)
 	for _, want := range []string{"one!", "two!"} {
-		if status, got := request(t, "GET", out+"/out", ""); status != http.StatusOK || got != want {
-			t.Errorf("got %d %q, want %q", status, got, want)
+		if got := playgroundtest.Take(t, out+"/out"); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	if in := place(t, h.Node(), statefun.RoleIngress); in == "" {

@@ -1,9 +1,7 @@
 package statefun_test
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun"
+	"github.com/statefun-go/statefun/connectors/playground/playgroundtest"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/functions/remote"
 )
@@ -53,25 +52,13 @@ func write(t *testing.T, text string) string {
 	return file
 }
 
-func call(ctx context.Context, t *testing.T, url string) (answer int64) {
+func call(t *testing.T, url string) (answer int64) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(functions.String.Of("hello").Value))
-	if err != nil {
-		t.Fatal(err)
+	status, body := playgroundtest.Request(t, http.MethodPost, url, stringType, stringValue("hello"))
+	if status != http.StatusOK {
+		t.Fatal(status, body)
 	}
-	r.Header.Set("Content-Type", "application/vnd.io.statefun.types/string")
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(response.Body)
-	if err := response.Body.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s %q, %v", response.Status, body, err)
-	}
-	answer, err = functions.Int64.Decode(body)
+	answer, err := functions.Int64.Decode([]byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +104,7 @@ func TestFunctionsOverHTTP(t *testing.T) {
 			lose <- struct{}{}
 		}
 		for i := range int64(2) {
-			if got, want := call(ctx, t, n.URL()+"/greeter/person/ada?call"), 1+2*round+i; got != want {
+			if got, want := call(t, n.URL()+"/greeter/person/ada?call"), 1+2*round+i; got != want {
 				t.Errorf("round %d: seen %d times, want %d", round, got, want)
 			}
 			heard := []string{<-said, <-said}

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/statefun-go/statefun/functions/protocol"
@@ -14,7 +13,6 @@ import (
 // by their concurrency.
 type senders struct {
 	engine *Engine
-	sent   atomic.Uint64 // requests
 
 	mu       sync.Mutex
 	most     concurrency
@@ -100,7 +98,6 @@ func (s *senders) spawn(q *remoteRequest) {
 func (s *senders) work(q *remoteRequest, memory *sender) {
 	defer s.engine.alone.Add(-1)
 	for q != nil {
-		s.sent.Add(1)
 		q.send(memory)
 		q = s.next(memory)
 	}
@@ -166,16 +163,4 @@ func (s *senders) tick() {
 		s.spawn(q)
 	}
 	s.tickLater()
-}
-
-// RemoteRequests is how many requests were made to the servers of remote functions
-// since the start.
-func (e *Engine) RemoteRequests() (n uint64) {
-	for _, r := range e.remotes.types {
-		n += r.senders.sent.Load()
-	}
-	for _, r := range e.remotes.namespaces {
-		n += r.senders.sent.Load()
-	}
-	return n
 }

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +17,7 @@ import (
 	"github.com/statefun-go/statefun/cmd/statefun/commands/exit"
 	"github.com/statefun-go/statefun/cmd/statefun/internal/processtest"
 	"github.com/statefun-go/statefun/connectors/module"
+	"github.com/statefun-go/statefun/connectors/playground/playgroundtest"
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/functions/remote"
 )
@@ -80,46 +79,6 @@ func greeters(t testing.TB) string {
 	return s.URL
 }
 
-// curl sends a request as curl does: on a connection of its own.
-func curl(t testing.TB, method, url, contentType, body string) (status int, answer string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), processtest.Patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Close = true
-	if contentType != "" {
-		r.Header.Set("Content-Type", contentType)
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	b, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(b)
-}
-
-// take waits until a topic has a record, and takes it.
-func take(t testing.TB, url string) string {
-	t.Helper()
-	for late := time.Now().Add(processtest.Patience); ; {
-		status, payload := curl(t, http.MethodGet, url, "", "")
-		if status == http.StatusOK {
-			return payload
-		}
-		if status != http.StatusNoContent || time.Now().After(late) {
-			t.Fatalf("%d %s", status, payload)
-		}
-		<-time.After(time.Millisecond)
-	}
-}
-
 // The module file of StateFun's playground greeter, and the lines of its README: the
 // ingress with any method, the egress by GET. Records wait through kill -9 and a
 // restart, and one that was taken does not come again. COMPAT 79, 80, 53.
@@ -136,22 +95,20 @@ func TestPlaygroundGreeter(t *testing.T) {
 	}
 	greet := func(method, name string) {
 		t.Helper()
-		url := in + "/example/person/" + name
-		if status, body := curl(t, method, url, "application/vnd.example/GreetRequest", `{"name": "`+name+`"}`); status != http.StatusOK || body != "" {
+		status, body := playgroundtest.Request(t, method, in+"/example/person/"+name, "application/vnd.example/GreetRequest", `{"name": "`+name+`"}`)
+		if status != http.StatusOK || body != "" {
 			t.Fatalf("%d %s", status, body)
 		}
 	}
 	expect := func(want string) {
 		t.Helper()
-		if got := take(t, out+"/greetings"); got != want {
+		if got := playgroundtest.Take(t, out+"/greetings"); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	empty := func() { // so what was taken is being removed
 		t.Helper()
-		if status, body := curl(t, http.MethodGet, out+"/greetings", "", ""); status != http.StatusNoContent {
-			t.Errorf("expected no record, got %d %s", status, body)
-		}
+		playgroundtest.Empty(t, out+"/greetings")
 	}
 	start()
 	empty()
@@ -240,7 +197,8 @@ func TestModuleLocations(t *testing.T) {
 	}
 }
 
-// Kinds that there is no connector for are refused, with their place. COMPAT 76, 77.
+// Kinds that there is no connector for are read, and refused with their place. COMPAT
+// 76, 77.
 func TestKindsWithoutConnector(t *testing.T) {
 	t.Parallel()
 	file := writeModule(t, endpointAt("http://127.0.0.1:1")+`---
@@ -250,7 +208,16 @@ spec: {id: example/out, address: "kafka:9092"}
 kind: io.statefun.kinesis.v1/egress
 spec: {id: example/kinesis}
 `)
-	_, notes := run(t, exit.Failed, "run", "-f", file, "--data", filepath.Join(t.TempDir(), "data"), "--http", "off")
+	out, notes := run(t, exit.OK, "validate", "-f", file)
+	for _, line := range []string{":6:1", ":9:1"} {
+		if want := file + line + `: kind: warning: this version has no connector for it: "run" refuses the module`; !strings.Contains(notes, want) {
+			t.Errorf("no %q in %s", want, notes)
+		}
+	}
+	if !strings.Contains(out, "valid: 3 components in 1 file") {
+		t.Errorf("got %s", out)
+	}
+	_, notes = run(t, exit.Failed, "run", "-f", file, "--data", filepath.Join(t.TempDir(), "data"), "--http", "off")
 	for _, want := range []string{file + ":6:1: expected a component of kind ", "found io.statefun.kafka.v1/egress, for which this version has no connector", "found io.statefun.kinesis.v1/egress,"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no %q in %s", want, notes)
@@ -278,7 +245,7 @@ func TestColdStartOfAModule(t *testing.T) {
 		begun := time.Now()
 		p := launch(t, "statefun", "run", "-f", file, "--data", filepath.Join(t.TempDir(), "data"), "--http", "127.0.0.1:0")
 		in, _ := strings.CutSuffix(p.See("ingress      io.statefun.playground/ingress at "), "/<namespace>/<function>/<id>")
-		curl(t, http.MethodPut, in+"/example/person/Bob", "application/vnd.example/GreetRequest", "{}")
+		playgroundtest.Put(t, in+"/example/person/Bob", "application/vnd.example/GreetRequest", "{}")
 		select {
 		case at := <-called:
 			best = min(best, at.Sub(begun))

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/statefun-go/statefun/connectors/internal/openfiles"
 )
 
 // Config is what an endpoint is made of.
@@ -46,6 +48,7 @@ type Config struct {
 	PoolTTL time.Duration
 	// PoolSize bounds the connections to one host. In the Async profile requests
 	// over it wait for a connection; in OkHTTP it bounds only those that are idle.
+	// Where the process may have few files open there are fewer, but never fewer than 8.
 	// Defaults to 1024.
 	PoolSize int
 
@@ -64,6 +67,7 @@ type Config struct {
 	// What tests replace.
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	places *openfiles.Places
 }
 
 // Secret is a text that does not show where values are printed or logged.
@@ -130,6 +134,9 @@ func (c *Config) validate() error {
 	}
 	if c.dial == nil {
 		c.dial = new(net.Dialer).DialContext
+	}
+	if c.places == nil {
+		c.places = openfiles.Outgoing()
 	}
 	return c.validateHeaders()
 }

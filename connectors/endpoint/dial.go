@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -150,8 +151,20 @@ func (d *dialer) order(addrs []netip.Addr) []netip.Addr {
 	return append(good, bad...)
 }
 
+// errNoPlace is that of a connection for which there is no place.
+var errNoPlace = errors.New("the process has as many connections open as it may")
+
+// isOurs reports whether a connection was not made for want of something here: files that
+// this process, or the machine, may have open, or ports. No server has a part in it.
+func isOurs(err error) bool {
+	return errors.Is(err, errNoPlace) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
 // note remembers what came of an address.
 func (d *dialer) note(a netip.Addr, err error) {
+	if isOurs(err) {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {

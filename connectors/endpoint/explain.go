@@ -51,6 +51,8 @@ func (e *Endpoint) failed(ctx context.Context, t *target, err error, reached, re
 	case errors.Is(err, errNoTurn):
 		f.Kind, f.err = Connect, nil
 		f.text = fmt.Sprintf("no connection within the call time-out of %v", e.cfg.Call)
+	case errors.As(err, &connect) && isOurs(err):
+		f.Kind, f.text = Connect, "no connection, which is not the server's fault but this node's (its limit of open files?)"
 	case errors.As(err, &connect):
 		f.Kind, f.text = Connect, "no connection"
 	case errors.Is(err, errTimeout):

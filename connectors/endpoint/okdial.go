@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -77,19 +78,47 @@ func (o *okhttp) connect(ctx context.Context, scheme, address string) (net.Conn,
 
 // dialSocket is the dialer's way to a connection.
 func (o *okhttp) dialSocket(ctx context.Context, network, address string) (net.Conn, error) {
-	raw, err := o.e.cfg.dial(ctx, network, address)
-	if err != nil {
+	c := &okConn{o: o}
+	if err := o.claim(c); err != nil {
 		return nil, err
 	}
-	c := &okConn{Conn: raw, o: o}
+	raw, err := o.e.cfg.dial(ctx, network, address)
+	if err != nil {
+		o.forget(c)
+		return nil, err
+	}
+	o.mu.Lock()
+	c.Conn = raw
+	closed := o.closed
+	o.mu.Unlock()
+	if closed {
+		return nil, errors.Join(ErrClosed, c.Close())
+	}
+	return c, nil
+}
+
+// claim registers a connection that is to be made, if there may be one more.
+func (o *okhttp) claim(c *okConn) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed {
-		_ = raw.Close() // it carried nothing
-		return nil, ErrClosed
+	if len(o.conns) >= sureConnections && !o.cfg.places.Take() {
+		return errNoPlace
 	}
 	o.conns[c] = struct{}{}
-	return c, nil
+	return nil
+}
+
+// forget frees the connection's place. It may be called again.
+func (o *okhttp) forget(c *okConn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, ok := o.conns[c]; !ok {
+		return
+	}
+	delete(o.conns, c)
+	if len(o.conns) >= sureConnections {
+		o.cfg.places.Give()
+	}
 }
 
 // okConn is a connection whose writes have a time-out.
@@ -107,8 +136,6 @@ func (c *okConn) Write(p []byte) (int, error) {
 
 // Close lets the endpoint forget the connection.
 func (c *okConn) Close() error {
-	c.o.mu.Lock()
-	delete(c.o.conns, c)
-	c.o.mu.Unlock()
+	c.o.forget(c)
 	return c.Conn.Close()
 }

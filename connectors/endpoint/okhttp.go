@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -297,11 +299,10 @@ func (o *okhttp) close() {
 		g.transport.CloseIdleConnections()
 	}
 	o.mu.Lock()
-	conns := o.conns
-	o.conns = nil
+	conns := slices.Collect(maps.Keys(o.conns))
 	o.mu.Unlock()
-	for c := range conns {
-		_ = c.Conn.Close() // of an older generation
+	for _, c := range conns {
+		_ = c.Close() // of an older generation
 	}
 }
 

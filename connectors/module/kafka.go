@@ -54,13 +54,18 @@ func (k *KafkaIngress) String() string {
 
 // sources names a few of what is read.
 func sources(what string, routes []Route) string {
-	const some = 3
-	if len(routes) > some {
-		return fmt.Sprintf("%d %ss", len(routes), what)
-	}
 	names := make([]string, len(routes))
 	for i, r := range routes {
 		names[i] = r.Source
+	}
+	return few(what, names)
+}
+
+// few names what there is, or says how many if they are not few.
+func few(what string, names []string) string {
+	const some = 3
+	if len(names) > some {
+		return fmt.Sprintf("%d %ss", len(names), what)
 	}
 	return what + " " + strings.Join(names, ", ")
 }

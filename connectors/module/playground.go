@@ -51,7 +51,7 @@ func (*PlaygroundEgress) EgressID() functions.Egress { return PlaygroundEgressID
 
 // String implements Component.
 func (p *PlaygroundEgress) String() string {
-	return fmt.Sprintf("playground egress, port %d, %d topics", p.Port, len(p.Topics))
+	return fmt.Sprintf("playground egress, port %d, %s", p.Port, few("topic", p.Topics))
 }
 
 func bindPlaygroundEgress(d Definition, spec *Object) Component {

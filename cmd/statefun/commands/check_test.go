@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 	s := &shell{}
 	s.expect(t, exit.OK, "check "+url, "✓ connect ", "✓ unknown function ", "– function ", "--function namespace/name", "\nall is well\n")
 	s.expect(t, exit.OK, "check "+url+" --function example/greeter", "✓ handshake ", "seen (io.statefun.types/long)", "– message ")
-	r := s.expect(t, exit.OK, "check "+url+" --function example/greeter --string Ann", "✓ batch ", "1 egress records", "✓ time ")
+	r := s.expect(t, exit.OK, "check "+url+" --function example/greeter --string Ann", "✓ batch ", "1 egress record,", "✓ time ")
 	if !strings.Contains(r.notes, "calls example/greeter up to 6 times") {
 		t.Errorf("nothing said before: %q", r.notes)
 	}

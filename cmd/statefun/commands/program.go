@@ -23,6 +23,9 @@ type Program struct {
 	Functions []string
 	// Kinds are what module files may define. Defaults to StateFun's.
 	Kinds *module.Registry
+	// Connects tells whether a component of a module file can run: Start refuses the
+	// others. nil: all can.
+	Connects func(module.Component) bool
 
 	// Configure adds the flags that say how the node runs.
 	Configure func(run *cobra.Command)

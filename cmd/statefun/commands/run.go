@@ -35,7 +35,8 @@ func runCommand(c *console.Console, p Program) *cobra.Command {
 what is under way, and stops. A second Ctrl-C stops at once. Nothing that was
 accepted is lost either way, nor by kill -9: the next start goes on with it.
 
-What module files (module.yaml) define is part of the application. ` + moduleHelp + `
+What module files (module.yaml) define is part of the application.
+` + moduleHelp + `
 (A program with functions of its own does not look there.)
 
 It logs to standard error. Unless GOGC is set, it runs with GOGC=400, and less as

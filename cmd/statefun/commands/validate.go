@@ -52,6 +52,9 @@ files refer to must be here: environment variables, secrets, certificates.
 	return cmd
 }
 
+// noConnector warns of a component that is read and checked, but cannot run.
+const noConnector = `this version has no connector for it: "run" refuses the module`
+
 // validated is what --json prints.
 type validated struct {
 	Valid      bool             `json:"valid"`
@@ -93,6 +96,9 @@ func (v *validate) run() error {
 		for _, c := range m.Components {
 			d := c.Defined()
 			r.Components = append(r.Components, component{d.Place, d.Kind, c.String()})
+			if connects := v.program.Connects; connects != nil && !connects(c) {
+				r.Warnings = append(r.Warnings, module.Problem{Place: d.Place, Field: "kind", Message: noConnector})
+			}
 		}
 	}
 	if v.json {

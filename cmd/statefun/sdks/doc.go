@@ -4,19 +4,19 @@
 //
 //	STATEFUN_E2E_SCALE=0.1 go test -tags e2e -v ./cmd/statefun/sdks
 //
-// Each of the directories golang, javascript, python and java has one server. What
-// it needs is installed by the first test that wants it, in pinned versions, below
-// the ignored directory .bin/sdks. A language whose tools are missing is skipped,
-// but not in CI.
+// Each of the directories golang, javascript, python and java has one server, and
+// examples/greeter has another. What they need is installed by the first test that
+// wants it, in the pinned versions of the example, below the ignored directory
+// .bin/sdks. A language whose tools are missing is skipped, but not in CI.
 //
 // # The servers
 //
 //	--namespace python --port 20123 --state sum:int --state lease:int:write:500
 //
-// A server serves the functions program, person and greeter of its namespace on
-// loopback, says "listening" on standard output, and ends when its standard input
-// does. States are those of program, as NAME:TYPE, with the types int and counts,
-// and :write:MS or :call:MS after which they expire.
+// A server serves the function program of its namespace on loopback, says "listening"
+// on standard output, and ends when its standard input does. States are those of
+// program, as NAME:TYPE, with the types int and counts, and :write:MS or :call:MS
+// after which they expire.
 //
 // program interprets messages of type sdks/program, which are JSON:
 //
@@ -35,7 +35,4 @@
 //	emit    text to the egress sdks/out, as a string
 //	sleep   for delay ms
 //	fail    the first times attempts that the process sees of key
-//
-// person and greeter are the greeter of StateFun's playground in spirit: person
-// counts the visits of its id, greeter words a greeting for the playground's egress.
 package sdks

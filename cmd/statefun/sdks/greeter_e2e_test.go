@@ -4,81 +4,88 @@ package sdks
 
 import (
 	"fmt"
-	"io"
-	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/statefun-go/statefun/cmd/statefun/internal/processtest"
+	"github.com/statefun-go/statefun/connectors/playground/playgroundtest"
 )
 
-// The greeter of StateFun's playground in each language, with the playground's ingress
-// and egress: state, a second function, records. The functions do not notice that the
-// runtime is killed in between. COMPAT 3, 4, 5, 6, 7, 11, 37, 79, 80.
+// example is the greeter's directory.
+const example = "../../../examples/greeter"
+
+// The greeter of examples/greeter in each language, with its module file: the
+// playground's ingress and egress, state, a second function, records. The functions do
+// not notice that the runtime is killed in between. COMPAT 3, 4, 5, 6, 7, 11, 37, 79,
+// 80.
 func TestGreeter(t *testing.T) {
 	forEach(t, func(t *testing.T, s *sdk) {
-		in, out := freePort(t), freePort(t)
-		n := running(t, s.serving(t).endpoint(), fmt.Sprintf(`---
-kind: io.statefun.playground.v1/ingress
-spec: {port: %d}
----
-kind: io.statefun.playground.v1/egress
-spec: {port: %d, topics: [greetings]}
-`, in, out))
-		for i, c := range []struct{ name, want string }{
-			{"Ada", "Welcome, Ada!"},
-			{"Grace", "Welcome, Grace!"},
-			{"Ada", "Nice to see you again, Ada!"},
-			{"Ada", "This is visit 3, Ada!"},
-			{"Grace", "Nice to see you again, Grace!"},
-			{"Ada", "This is visit 4, Ada!"},
-		} {
-			none(n, out) // so what was taken before is being removed
-			status, answer := n.curl(http.MethodPut, in, at(s.function("person"), c.name), fmt.Sprintf(`{"name": %q}`, c.name))
-			if status != http.StatusOK {
-				t.Fatalf("visit %d: status %d: %s", i, status, answer)
-			}
-			if i == 3 { // the visit is durable, and so is all that was before
-				n.process.Kill()
-				n.start()
-			}
-			until(t, "a greeting is there", func() (bool, any) {
-				status, answer = n.curl(http.MethodGet, out, "/greetings", "")
-				return status == http.StatusOK, status
-			})
-			if answer != c.want {
-				t.Errorf("visit %d: got %q, want %q", i, answer, c.want)
-			}
-		}
-		none(n, out)
-		n.becomes(s.function("person"), "Ada", "visits", 4)
-		n.becomes(s.function("person"), "Grace", "visits", 2)
-		n.clean()
+		greet(t, s.greeter(s.installed(t)))
 	})
 }
 
-// none checks that no greeting waits at the port of the egress.
-func none(n *node, port int) {
-	n.t.Helper()
-	if status, answer := n.curl(http.MethodGet, port, "/greetings", ""); status != http.StatusNoContent {
-		n.t.Errorf("a greeting too much: status %d: %s", status, answer)
+// The example in Go is with this project's own package functions/remote.
+func TestGreeterInGo(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "greeter")
+	if out, err := exec.Command("go", "build", "-o", binary, example+"/go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
+	greet(t, exec.Command(binary))
 }
 
-// curl makes a request of a port of the playground.
-func (n *node) curl(method string, port int, path, body string) (status int, answer string) {
-	n.t.Helper()
-	q, err := http.NewRequest(method, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), strings.NewReader(body))
-	if err != nil {
-		n.t.Fatal(err)
+func greet(t *testing.T, server *exec.Cmd) {
+	t.Helper()
+	port, in, out := freePort(t), freePort(t), freePort(t)
+	if server.Env == nil {
+		server.Env = os.Environ()
 	}
-	q.Header = contentType("greeter/visit")
-	response, err := n.client.Do(q)
-	if err != nil {
-		n.t.Fatal(err)
+	server.Env = append(server.Env, fmt.Sprint("PORT=", port))
+	processtest.Start(t, server).See("serving")
+	n := running(t, exampleAt(t, port, in, out))
+	person := fmt.Sprintf("http://127.0.0.1:%d/example/person/", in)
+	greetings := fmt.Sprintf("http://127.0.0.1:%d/greetings", out)
+	for i, c := range []struct{ name, want string }{
+		{"Ada", "Welcome, Ada!"},
+		{"Grace", "Welcome, Grace!"},
+		{"Ada", "Nice to see you again, Ada!"},
+		{"Ada", "Visit number 3, Ada!"},
+		{"Grace", "Nice to see you again, Grace!"},
+		{"Ada", "Visit number 4, Ada!"},
+	} {
+		playgroundtest.Empty(t, greetings)
+		playgroundtest.Put(t, person+c.name, "application/vnd.example/Visit", fmt.Sprintf(`{"name": %q}`, c.name))
+		if i == 3 { // the visit is durable, and so is all that was before
+			n.process.Kill()
+			n.start()
+		}
+		if got := playgroundtest.Take(t, greetings); got != c.want {
+			t.Errorf("visit %d: got %q, want %q", i, got, c.want)
+		}
 	}
-	defer response.Body.Close()
-	b, err := io.ReadAll(response.Body)
+	playgroundtest.Empty(t, greetings)
+	n.becomes("example/person", "Ada", "visits", 4)
+	n.becomes("example/person", "Grace", "visits", 2)
+	n.clean()
+}
+
+// exampleAt is the example's module file with other ports.
+func exampleAt(t *testing.T, functions, ingress, egress int) string {
+	t.Helper()
+	b, err := os.ReadFile(example + "/module.yaml")
 	if err != nil {
-		n.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return response.StatusCode, string(b)
+	text := string(b)
+	for was, port := range map[string]int{"8000": functions, "8090": ingress, "8091": egress} {
+		if strings.Count(text, was) != 1 {
+			t.Fatalf("expected the port %s once in\n%s", was, text)
+		}
+		text = strings.Replace(text, was, strconv.Itoa(port), 1)
+	}
+	return text
 }

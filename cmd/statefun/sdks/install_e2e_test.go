@@ -85,38 +85,24 @@ func (s *sdk) tidy(place string) error {
 	return err
 }
 
-// fill installs into a directory, which has the pinned files that lie in the SDK's own.
+// fill installs into a directory.
 func (s *sdk) fill(dir string) error {
-	files, err := s.files()
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if filepath.Dir(f) != s.name {
-			continue
+	for _, command := range s.install(dir) {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("installing the SDK for %s: %w\n%s", s.name, err, out)
 		}
-		b, err := os.ReadFile(f)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, filepath.Base(f)), b, 0o644)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if out, err := s.install(dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("installing the SDK for %s: %w\n%s", s.name, err, out)
 	}
 	return nil
 }
 
-// key is a hash of the pinned files and of the command that installs.
+// key is a hash of the pinned files and of the commands that install.
 func (s *sdk) key() (string, error) {
 	files, err := s.files()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, strings.Join(s.install("").Args, " "))
+	fmt.Fprintln(h, s.install(""))
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
@@ -130,7 +116,7 @@ func (s *sdk) key() (string, error) {
 func (s *sdk) files() ([]string, error) {
 	var out []string
 	for _, pattern := range s.pinned {
-		files, err := filepath.Glob(filepath.Join(s.name, pattern))
+		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			return nil, fmt.Errorf("the SDK for %s: no file %s (%w)", s.name, pattern, err)
 		}

@@ -143,14 +143,19 @@ func described(m *protocol.FromFunction) string {
 	r := &m.InvocationResult
 	var parts []string
 	for _, x := range []struct {
-		n    int
-		what string
+		n         int
+		one, many string
 	}{
-		{len(r.StateMutations), "changes of state"}, {len(r.OutgoingMessages), "messages"},
-		{len(r.DelayedInvocations), "delayed messages or cancellations"}, {len(r.OutgoingEgresses), "egress records"},
+		{len(r.StateMutations), "change of state", "changes of state"}, {len(r.OutgoingMessages), "message", "messages"},
+		{len(r.DelayedInvocations), "delayed message or cancellation", "delayed messages or cancellations"},
+		{len(r.OutgoingEgresses), "egress record", "egress records"},
 	} {
-		if x.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
+		switch x.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+x.one)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.many))
 		}
 	}
 	if len(parts) == 0 {

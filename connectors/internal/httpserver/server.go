@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/statefun-go/statefun/connectors/internal/openfiles"
 	"github.com/statefun-go/statefun/persistence/environment"
 )
 
@@ -120,6 +121,7 @@ func (s *Server) start(ctx context.Context, o *Options, handler func(*Guard) htt
 	if err != nil {
 		return err
 	}
+	l = openfiles.Listen(l, openfiles.Incoming())
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	s.listener, s.stop, s.served, s.tls = l, stop, make(chan struct{}), config != nil
 	s.server = o.HTTPServer(handler(g), o.Logger)

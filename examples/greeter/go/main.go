@@ -17,7 +17,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := serve(ctx, net.JoinHostPort(cmp.Or(os.Getenv("HOST"), "127.0.0.1"), "8000"))
+	err := serve(ctx, net.JoinHostPort(cmp.Or(os.Getenv("HOST"), "127.0.0.1"), cmp.Or(os.Getenv("PORT"), "8000")))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "greeter:", err)

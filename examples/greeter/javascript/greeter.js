@@ -42,6 +42,7 @@ function greeting({ name, visits }) {
 }
 
 const host = process.env.HOST ?? "127.0.0.1";
-http.createServer(statefun.handler()).listen(8000, host, () => {
-  console.log(`serving example/person and example/greeter at http://${host}:8000/statefun`);
+const port = Number(process.env.PORT ?? 8000);
+http.createServer(statefun.handler()).listen(port, host, () => {
+  console.log(`serving example/person and example/greeter at http://${host}:${port}/statefun`);
 });

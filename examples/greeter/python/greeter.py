@@ -50,6 +50,6 @@ if __name__ == "__main__":
     # Without a size, aiohttp refuses requests of more than 1 MiB.
     app = web.Application(client_max_size=32 * 1024 * 1024)
     app.router.add_post("/statefun", handle)
-    host = os.environ.get("HOST", "127.0.0.1")
-    print(f"serving example/person and example/greeter at http://{host}:8000/statefun", flush=True)
-    web.run_app(app, host=host, port=8000, print=None)
+    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
+    print(f"serving example/person and example/greeter at http://{host}:{port}/statefun", flush=True)
+    web.run_app(app, host=host, port=port, print=None)

@@ -175,9 +175,9 @@ func (r *RemoteRun) measure(ctx context.Context, cfg *remoteConfig, server *func
 		warmup: cfg.warmup, duration: cfg.duration, profiles: cfg.profiles, count: func() int64 { return invocations(e, hop.Type) },
 		observe: func() (end func()) {
 			memory := watchResident(server)
-			before, asked := server.cpu(), e.RemoteRequests()
+			before, asked := server.cpu(), requestsOf(e, hop.Type)
 			return func() {
-				served, requests = server.cpu()-before, e.RemoteRequests()-asked
+				served, requests = server.cpu()-before, requestsOf(e, hop.Type)-asked
 				r.ResidentBytes, r.ServerResidentBytes = memory.end()
 			}
 		},
@@ -191,6 +191,11 @@ func (r *RemoteRun) measure(ctx context.Context, cfg *remoteConfig, server *func
 	r.RuntimeMicros = quotient(1e6, u.MessagesPerCoreSecond)
 	r.ServerMicros = microsPer(served, u.Messages)
 	return c.verify(e)
+}
+
+// requestsOf is how many requests were made for a function type.
+func requestsOf(e *actors.Engine, t functions.TypeName) uint64 {
+	return e.Metrics().Functions[t].Latency.Count
 }
 
 // moduleFile says where the functions are.

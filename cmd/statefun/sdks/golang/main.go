@@ -1,9 +1,8 @@
-// Command golang serves the functions of package sdks with StateFun's SDK for Go.
+// Command golang serves the function of package sdks with StateFun's SDK for Go.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -31,8 +30,7 @@ func run() error {
 
 	log.SetOutput(io.Discard)
 	functions := statefun.StatefulFunctionsBuilder()
-	err := errors.Join(bindProgram(functions, *namespace, states), bindGreeter(functions, *namespace))
-	if err != nil {
+	if err := bindProgram(functions, *namespace, states); err != nil {
 		return err
 	}
 	var config net.ListenConfig

@@ -1,11 +1,10 @@
-// Serves the functions of package sdks with StateFun's SDK for JavaScript.
+// Serves the function of package sdks with StateFun's SDK for JavaScript.
 "use strict";
 
 const http = require("http");
 const { parseArgs } = require("util");
 const { StateFun } = require("apache-flink-statefun");
 
-const { bindGreeter } = require("./greeter");
 const { bindProgram } = require("./program");
 
 const { values: options } = parseArgs({
@@ -18,7 +17,6 @@ const { values: options } = parseArgs({
 
 const statefun = new StateFun();
 bindProgram(statefun, options.namespace, options.state);
-bindGreeter(statefun, options.namespace);
 
 const server = http.createServer(statefun.handler());
 server.listen(Number(options.port), "127.0.0.1", () => {

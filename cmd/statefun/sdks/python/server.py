@@ -1,4 +1,4 @@
-"""Serves the functions of package sdks with StateFun's SDK for Python."""
+"""Serves the function of package sdks with StateFun's SDK for Python."""
 
 import argparse
 import asyncio
@@ -9,7 +9,6 @@ import threading
 from aiohttp import web
 from statefun import RequestReplyHandler, StatefulFunctions
 
-from greeter import bind_greeter
 from program import bind_program
 
 
@@ -24,7 +23,6 @@ def parse():
 async def serve(options):
     functions = StatefulFunctions()
     bind_program(functions, options.namespace, options.state)
-    bind_greeter(functions, options.namespace)
     handler = RequestReplyHandler(functions)
 
     async def handle(request):

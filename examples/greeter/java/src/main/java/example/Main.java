@@ -18,13 +18,14 @@ public final class Main {
 
   public static void main(String[] args) throws IOException {
     String host = Objects.requireNonNullElse(System.getenv("HOST"), "127.0.0.1");
+    int port = Integer.parseInt(Objects.requireNonNullElse(System.getenv("PORT"), "8000"));
     // Else an answer waits 40 ms for the acknowledgement of its head.
     System.setProperty("sun.net.httpserver.nodelay", "true");
-    HttpServer server = HttpServer.create(new InetSocketAddress(host, 8000), 0);
+    HttpServer server = HttpServer.create(new InetSocketAddress(host, port), 0);
     server.setExecutor(Executors.newFixedThreadPool(16));
     server.createContext("/statefun", Main::handle);
     server.start();
-    System.out.println("serving example/person and example/greeter at http://" + host + ":8000/statefun");
+    System.out.println("serving example/person and example/greeter at http://" + host + ":" + port + "/statefun");
   }
 
   private static void handle(HttpExchange exchange) throws IOException {

@@ -12,7 +12,7 @@ import org.apache.flink.statefun.sdk.java.handler.RequestReplyHandler;
 import org.apache.flink.statefun.sdk.java.slice.Slice;
 import org.apache.flink.statefun.sdk.java.slice.Slices;
 
-/** Serves the functions of package sdks with StateFun's SDK for Java. */
+/** Serves the function of package sdks with StateFun's SDK for Java. */
 public final class Server {
   private static final int THREADS = 16;
 
@@ -36,7 +36,6 @@ public final class Server {
     }
     StatefulFunctions functions = new StatefulFunctions();
     Program.bind(functions, namespace, states);
-    Greeter.bind(functions, namespace);
 
     System.setProperty("sun.net.httpserver.nodelay", "true");
     HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", port), 1024);
