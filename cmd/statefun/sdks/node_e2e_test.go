@@ -4,7 +4,6 @@ package sdks
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -222,16 +221,36 @@ func until(t *testing.T, what string, look func() (done bool, found any)) {
 
 func within(t *testing.T, limit time.Duration, what string, look func() (done bool, found any)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
+	wait(t, what, look, time.NewTimer(limit), func(string) {})
+}
+
+// whileItChanges is until for what takes its time, but is never the same for as long as a
+// limit.
+func whileItChanges(t *testing.T, limit time.Duration, what string, look func() (done bool, found any)) {
+	t.Helper()
+	last, late := "", time.NewTimer(limit)
+	wait(t, what, look, late, func(found string) {
+		if found != last {
+			last = found
+			late.Reset(limit)
+		}
+	})
+}
+
+func wait(t *testing.T, what string, look func() (done bool, found any), late *time.Timer, saw func(found string)) {
+	t.Helper()
+	defer late.Stop()
 	for {
 		done, found := look()
 		if done {
 			return
 		}
+		saw(show(found))
 		select {
-		case <-ctx.Done():
+		case <-late.C:
 			t.Fatalf("waited in vain until %s; found %s", what, show(found))
+		case <-t.Context().Done():
+			t.Fatalf("at the end of the test %s was not yet so; found %s", what, show(found))
 		case <-time.After(pause):
 		}
 	}

@@ -174,7 +174,7 @@ func (r *random) never() {
 	}
 }
 
-// settling is how long a backlog may take.
+// settling is how long a backlog may stand still.
 const settling = time.Minute
 
 // settle waits until every state and record is as in the model, and sees that it stays
@@ -183,7 +183,7 @@ func (r *random) settle() {
 	r.t.Helper()
 	for _, id := range r.gen.All() {
 		want := r.expected(id)
-		within(r.t, settling, id+" is as in the model", func() (bool, any) {
+		whileItChanges(r.t, settling, id+" is as in the model", func() (bool, any) {
 			got, err := r.observed(id)
 			if err != nil {
 				return false, err
