@@ -70,13 +70,13 @@ func (c *compactions) giveBack() (wanted bool) {
 // Register implements pebble.CompactionScheduler.
 func (c *compactions) Register(_ int, db pebble.DBForCompaction) { c.db = db }
 
-// Unregister implements pebble.CompactionScheduler.
+// Unregister implements pebble.CompactionScheduler. It waits until who calls Pebble is
+// done.
 func (c *compactions) Unregister() {
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
-	c.granting.Lock()   // until who calls Pebble is done
-	c.granting.Unlock() //nolint:staticcheck // nothing is to be done with it
+	c.grant() // grants nothing any more
 }
 
 // TrySchedule implements pebble.CompactionScheduler.
