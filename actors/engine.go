@@ -296,10 +296,7 @@ func (e *Engine) Start() error {
 	}
 	for _, w := range e.workers {
 		w.beginSearch()
-	}
-	for _, a := range e.journal.RecoveredInboxes() {
-		w := e.workers[e.workerOf[e.journal.Group(a.ID)]]
-		w.resume.found = append(w.resume.found, a)
+		w.resume.named = true
 	}
 	if err := e.queues.open(e.opts.Egresses); err != nil {
 		return errors.Join(err, e.queues.close(), e.journal.Close())

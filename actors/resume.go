@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"time"
 
 	"github.com/statefun-go/statefun/functions"
@@ -12,6 +13,8 @@ import (
 // passes over what is stored of each key group. The node runs meanwhile: an address
 // that gets a message is activated by it, and reads its own messages.
 type resume struct {
+	named   bool                   // the journal knows more by name,
+	place   int                    // from here on
 	groups  []persistence.KeyGroup // not passed over yet
 	from    []byte                 // where to go on in the first of them
 	reading bool
@@ -20,7 +23,7 @@ type resume struct {
 	looked  int   // evictions without success, since the last
 }
 
-func (r *resume) unfinished() bool { return len(r.groups)+len(r.found) > 0 }
+func (r *resume) unfinished() bool { return r.named || len(r.groups)+len(r.found) > 0 }
 
 // searchAgain is how often a pass finds out anew what is stored.
 const searchAgain = 30 * time.Second
@@ -43,6 +46,9 @@ func (w *worker) beginSearch() {
 // room for, and has it go on. It reports whether there is more to do at once.
 func (w *worker) resumeWaiting() (more bool) {
 	r, d := &w.resume, &w.directory
+	if len(r.found) == 0 && r.named {
+		w.nextNamed()
+	}
 	for n := 0; n < 4*loadTogether && len(r.found) > 0; n++ {
 		a := r.found[0]
 		hash := d.hash(a)
@@ -57,10 +63,22 @@ func (w *worker) resumeWaiting() (more bool) {
 		}
 		r.found = r.found[1:]
 	}
-	if len(r.found) == 0 && len(r.groups) > 0 && !r.reading {
+	if len(r.found) == 0 && !r.named && len(r.groups) > 0 && !r.reading {
 		w.search()
 	}
-	return len(r.found) > 0
+	return r.named || len(r.found) > 0
+}
+
+// nextNamed finds the next addresses that the journal knows by name. Those of other
+// workers are among them, which look for them themselves: a start with a million
+// waits for no sorting.
+func (w *worker) nextNamed() {
+	r, e := &w.resume, w.engine
+	r.found, r.place = e.journal.RecoveredInboxes(r.place)
+	r.found = slices.DeleteFunc(r.found, func(a functions.Address) bool {
+		return e.workers[e.workerOf[e.journal.Group(a.ID)]] != w
+	})
+	r.named = r.place > 0
 }
 
 // makeRoom passivates a grain, if it finds one that may go.

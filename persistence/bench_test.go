@@ -290,7 +290,7 @@ func (m *meddled) Flush() error {
 func (b *bench) waiting() []functions.Address {
 	b.Helper()
 	all := map[functions.Address]bool{}
-	for _, a := range b.RecoveredInboxes() {
+	for _, a := range recoveredInboxes(b.Journal) {
 		all[a] = true
 	}
 	for g := range b.opts.KeyGroups {
@@ -306,4 +306,14 @@ func (b *bench) waiting() []functions.Address {
 		}
 	}
 	return slices.Collect(maps.Keys(all))
+}
+
+func recoveredInboxes(j *Journal) []functions.Address {
+	all, next := j.RecoveredInboxes(0)
+	for next > 0 {
+		var found []functions.Address
+		found, next = j.RecoveredInboxes(next)
+		all = append(all, found...)
+	}
+	return all
 }

@@ -30,25 +30,11 @@ type inboxes struct {
 	// tracked are the chunks that were read, by key; each goes from the tables
 	// once its last message is consumed.
 	tracked map[string]*Chunk
-	// recovered are messages to hand out again, in order; order has their
-	// addresses, some of them perhaps without messages by now.
-	recovered map[functions.Address]*recoveredInbox
-	order     []functions.Address
+	// Messages to hand out again, in order. An address's are with the recovered
+	// ones, or if those had none of it, with the adopted ones.
+	recovered recovered
+	adopted   map[functions.Address][]*Message
 	stored    stored
-}
-
-// recoveredInbox are an address's messages, in order.
-type recoveredInbox struct {
-	messages []*Message
-	one      [1]*Message // room for one, which most have
-}
-
-// list returns the messages, of nil none.
-func (r *recoveredInbox) list() []*Message {
-	if r == nil {
-		return nil
-	}
-	return r.messages
 }
 
 // window is what the row holds. The messages are among the waiting ones.
@@ -61,7 +47,7 @@ type window struct {
 func (in *inboxes) init(groups int) {
 	in.windows = map[string]*window{}
 	in.tracked = map[string]*Chunk{}
-	in.recovered = map[functions.Address]*recoveredInbox{}
+	in.adopted = map[functions.Address][]*Message{}
 	in.stored.init(groups)
 }
 
@@ -140,7 +126,7 @@ func (in *inboxes) has(r *Record) bool {
 
 // hasNow is has, with mu held.
 func (in *inboxes) hasNow(r *Record) bool {
-	return len(in.recovered[r.Address].list()) > 0 || in.stored.maybe(r.Group, r.key)
+	return len(in.toHandOut(r.Address)) > 0 || in.stored.maybe(r.Group, r.key)
 }
 
 // lookFor is has for several records that were loaded.
@@ -152,13 +138,32 @@ func (in *inboxes) lookFor(records []*Record, loaded []LoadedRecord) {
 	}
 }
 
+// toHandOut are the messages of an address to hand out again. It is called with mu
+// held.
+func (in *inboxes) toHandOut(a functions.Address) []*Message {
+	if list := in.recovered.list(a); len(list) > 0 {
+		return list
+	}
+	return in.adopted[a]
+}
+
+// setToHandOut replaces what toHandOut returns.
+func (in *inboxes) setToHandOut(a functions.Address, messages []*Message) {
+	if r := in.recovered.find(a); r != nil {
+		in.recovered.set(r, messages)
+	} else if len(messages) > 0 {
+		in.adopted[a] = messages
+	} else {
+		delete(in.adopted, a)
+	}
+}
+
 // takeRecovered returns the recovered messages of an address after a sequence
 // and, unless to is 0, at or before to. What it returns is forgotten here.
 func (in *inboxes) takeRecovered(a functions.Address, after, to Sequence) []*Message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	waiting := in.recovered[a]
-	list := waiting.list()
+	list := in.toHandOut(a)
 	if len(list) == 0 {
 		return nil
 	}
@@ -169,24 +174,19 @@ func (in *inboxes) takeRecovered(a functions.Address, after, to Sequence) []*Mes
 		}
 		list = list[1:]
 	}
-	if waiting.messages = list; len(list) == 0 {
-		if delete(in.recovered, a); len(in.recovered) == 0 {
-			in.recovered = map[functions.Address]*recoveredInbox{} // one that was large stays so
-		}
-	}
+	in.setToHandOut(a, list)
 	return out
 }
 
-// RecoveredInboxes returns the addresses of the messages that only the log had
-// when the journal was opened, for somebody to activate them. It is to be called
-// once. Those that the tables have are found by Stored.
-func (j *Journal) RecoveredInboxes() []functions.Address {
+// RecoveredInboxes returns addresses of messages that only the log had when the
+// journal was opened and that nobody has taken yet, for somebody to activate them:
+// some from a place on, 0 at the beginning. next is where to go on, 0 at the end.
+// Those that the tables have are found by Stored.
+func (j *Journal) RecoveredInboxes(from int) (found []functions.Address, next int) {
 	in := &j.inboxes
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	order := in.order
-	in.order = nil
-	return slices.DeleteFunc(order, func(a functions.Address) bool { return len(in.recovered[a].list()) == 0 })
+	return in.recovered.addresses(from)
 }
 
 // maxChunk bounds a chunk, so that reading one costs little memory.
@@ -358,7 +358,7 @@ func (j *Journal) adopt(r *Record) error {
 			return err
 		}
 	}
-	in.adopted(r, messages, ok, consumed)
+	in.adopt(r, messages, ok, consumed)
 	return nil
 }
 
@@ -370,8 +370,8 @@ func (in *inboxes) mayHaveWindow(r *Record) bool {
 	return in.windows[r.key] == nil && in.stored.maybe(r.Group, r.key)
 }
 
-// adopted takes what was read of a window, unless somebody else has.
-func (in *inboxes) adopted(r *Record, messages []*Message, row bool, consumed Sequence) {
+// adopt takes what was read of a window, unless somebody else has.
+func (in *inboxes) adopt(r *Record, messages []*Message, row bool, consumed Sequence) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.windows[r.key] != nil {
@@ -379,14 +379,14 @@ func (in *inboxes) adopted(r *Record, messages []*Message, row bool, consumed Se
 	}
 	in.windows[r.key] = &window{row: row}
 	// The window may be ahead of the marker: what the log has, too, is known.
-	known := in.recovered[r.Address].list()
+	known := in.toHandOut(r.Address)
 	messages = slices.DeleteFunc(messages, func(m *Message) bool {
 		_, twice := slices.BinarySearchFunc(known, m.Sequence, compareSequence)
 		return twice || m.Sequence <= consumed
 	})
 	in.waiting = append(in.waiting, messages...)
 	if all := mergeMessages(messages, known); len(all) > 0 {
-		in.recovered[r.Address] = &recoveredInbox{messages: all}
+		in.setToHandOut(r.Address, all)
 	}
 }
 

@@ -50,8 +50,8 @@ func (b *bench) expectNothing() {
 	b.Helper()
 	b.expectKeys()
 	in := &b.inboxes
-	if h := held(in.waiting, b.Durable()); len(h)+len(in.windows)+len(in.tracked)+len(in.recovered) != 0 {
-		b.Errorf("held %v, windows %v, tracked %v, recovered %v", h, in.windows, in.tracked, in.recovered)
+	if h := held(in.waiting, b.Durable()); len(h)+len(in.windows)+len(in.tracked)+in.recovered.left+len(in.adopted) != 0 {
+		b.Errorf("held %v, windows %v, tracked %v, recovered %v", h, in.windows, in.tracked, in.recovered.left)
 	}
 }
 

@@ -46,9 +46,9 @@ type Options struct {
 	// SpaceScarce begins at half of it. Defaults to LogBytes, or a tenth of the
 	// disk if that is less. Negative: nobody looks.
 	DiskReserve int64
-	// VerifyBytes is the size of the tables up to which Open verifies them;
-	// larger ones are verified in the background after Start. Defaults to 32 MiB,
-	// which takes less than 100 ms. Negative: none.
+	// VerifyBytes is the size of the tables up to which Open verifies them, while it
+	// reads the log; larger ones are verified in the background after Start. Defaults
+	// to 32 MiB, which takes less than 100 ms. Negative: none.
 	VerifyBytes int64
 
 	// Tables replaces Pebble, for simulation.
@@ -160,17 +160,19 @@ func (j *Journal) open() error {
 	j.tables = j.opts.Tables
 	if j.tables == nil {
 		t, err := tables.OpenPebble(tables.Options{
-			FS: fs, Dir: j.tablesDir(), CacheBytes: j.opts.CacheBytes, Fatal: j.fatal, Disk: j.space,
+			FS: fs, Dir: j.tablesDir(), CacheBytes: j.opts.CacheBytes, Fatal: j.fatal, Disk: j.space, CompactLater: true,
 		})
 		if err != nil {
 			return err
 		}
 		j.tables = t
 	}
-	if err := j.verifyAtStart(); err != nil {
-		return err
+	verified := j.verifyAtStart()
+	err := j.recover(logDir, verified)
+	if damaged := verified(); damaged != nil {
+		return damaged // perhaps the rest failed of it
 	}
-	if err := j.recover(logDir); err != nil {
+	if err != nil {
 		return err
 	}
 	j.replayed.Store(true)
@@ -180,10 +182,10 @@ func (j *Journal) open() error {
 
 // readLog reads the log above after and goes on with it, unless the journal is
 // only looked at.
-func (j *Journal) readLog(dir string, after uint64, apply func(uint64, []byte) error) (err error) {
+func (j *Journal) readLog(dir string, after uint64, ready func() error, apply func(uint64, []byte) error) (err error) {
 	o := wal.Options{
 		FS: j.opts.Environment.FS, Dir: dir, SegmentBytes: max(64<<10, j.opts.LogBytes/16),
-		Random: j.opts.Environment.Random, OnProgress: j.opts.onLog,
+		Random: j.opts.Environment.Random, OnProgress: j.opts.onLog, Ready: ready,
 	}
 	if j.opts.readOnly {
 		j.extent, err = wal.Read(o, after, apply)

@@ -35,11 +35,20 @@ func (m *materializer) arm(j *Journal) {
 		return
 	}
 	t := j.opts.Environment.Clock.AfterFunc(j.opts.MaterializeEvery, func() {
+		j.beginCompactions()
 		m.due.Store(true)
 		j.materializeTask.Wake()
 		m.arm(j)
 	})
 	m.timer.Store(&t)
+}
+
+// beginCompactions lets the tables compact what the last run has left: not before the
+// first messages are handled.
+func (j *Journal) beginCompactions() {
+	if t, ok := j.tables.(interface{ BeginCompactions() }); ok {
+		t.BeginCompactions()
+	}
 }
 
 func (m *materializer) disarm() {
@@ -52,8 +61,11 @@ func (m *materializer) disarm() {
 // consider asks for a run if enough has come together. The committer calls it.
 func (m *materializer) consider(j *Journal) {
 	j.overlay.mu.RLock()
-	bytes, upTo := j.overlay.active.bytes, j.overlay.active.upTo
-	large := j.overlay.active.weight() >= j.opts.OverlayBytes
+	// What the start has found waits for the timer, as long as the log has room: the
+	// first messages are not to wait for a materialization.
+	g := j.overlay.active
+	bytes, upTo := g.bytes-g.foundBytes, g.upTo
+	large := g.weight()-g.foundWeight >= j.opts.OverlayBytes
 	late := large && j.overlay.frozen != nil
 	j.overlay.mu.RUnlock()
 	full := upTo-m.flushed.Load() >= j.opts.LogBytes

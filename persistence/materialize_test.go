@@ -38,6 +38,33 @@ func TestWhenToMaterialize(t *testing.T) {
 	}
 }
 
+// However much the start has found in the log, it waits for the timer: the first
+// messages are not to wait for a materialization. What comes on top does not.
+func TestWhatTheStartHasFoundWaitsForTheTimer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.opts.MaterializeBytes = 1 << 30
+	b.start()
+	b.append(rowOf("found", 100<<10))
+	b.settle()
+	b.opts.MaterializeEvery, b.opts.MaterializeBytes, b.opts.OverlayBytes = time.Second, 10<<10, 10<<10
+	for name, on := range map[string]func(){
+		"the timer": func() { b.sim.Advance(time.Second) },
+		"more":      func() { b.append(rowOf("more", 20<<10)); b.settle() },
+	} {
+		b.crash()
+		b.put("row", "value")
+		b.settle()
+		if n := b.Metrics().Materializations; n != 0 {
+			t.Errorf("materialized %d times at once", n)
+		}
+		if on(); b.Metrics().Materializations != 1 {
+			t.Errorf("%s: materialized %d times", name, b.Metrics().Materializations)
+		}
+	}
+	b.must(b.Close())
+}
+
 // What the log has is dropped only when the tables hold it durably.
 func TestTheLogIsDroppedAfterTheFlush(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,8 @@ type generation struct {
 	bytes    int64 // of log payload
 	upTo     int64 // of log payload since the journal was opened, up to last
 	rowBytes int64 // that rows take, about
+	// Of bytes and weight, what the start has found in the log.
+	foundBytes, foundWeight int64
 }
 
 // rowOverhead is what a row takes beside its key and value: its place in the
@@ -155,6 +157,9 @@ func (g *generation) at(place uint64) (int, bool) {
 // weight is about how many bytes the generation takes. Records count for a third:
 // they are in an arena, where the garbage collector does not look at them.
 func (g *generation) weight() int64 { return g.rowBytes + int64(g.records.memory())/3 }
+
+// noteFound says that all there is was found in the log.
+func (g *generation) noteFound() { g.foundBytes, g.foundWeight = g.bytes, g.weight() }
 
 func (g *generation) setRow(r Row) {
 	old, replaced := g.rows.Set(r)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/statefun-go/statefun/functions"
 )
@@ -136,12 +137,51 @@ type visitor struct {
 	message func(m *Message) error
 	row     func(r Row) error
 	clear   func(r KeyRange) error
+	// memory is where messages and ids are put. May be nil.
+	memory *decodeMemory
+}
+
+// decodeMemory is for many messages and ids of addresses, one after the other: they
+// share allocations with their neighbours, which are about as old.
+type decodeMemory struct {
+	messages []Message // unused
+	ids      strings.Builder
+}
+
+const (
+	messagesTogether = 64
+	idsTogether      = 512 // bytes
+)
+
+func (m *decodeMemory) message() *Message {
+	if len(m.messages) == 0 {
+		m.messages = make([]Message, messagesTogether)
+	}
+	message := &m.messages[0]
+	m.messages = m.messages[1:]
+	return message
+}
+
+func (m *decodeMemory) id(b []byte) string {
+	if len(b) > idsTogether/8 {
+		return string(b)
+	}
+	if m.ids.Cap()-m.ids.Len() < len(b) {
+		m.ids.Reset()
+		m.ids.Grow(idsTogether)
+	}
+	n := m.ids.Len()
+	m.ids.Write(b)
+	return m.ids.String()[n:]
 }
 
 // decodePayload visits the entries in order and returns the highest sequence
 // that had been given out.
 func decodePayload(p []byte, v visitor) (highest Sequence, err error) {
-	d := payloadDecoder{decoder: decoder{b: p}}
+	d := payloadDecoder{decoder: decoder{b: p}, memory: v.memory}
+	if d.memory == nil {
+		d.memory = &decodeMemory{}
+	}
 	if err := d.version(payloadVersion, ErrPayload); err != nil {
 		return 0, err
 	}
@@ -156,7 +196,8 @@ func decodePayload(p []byte, v visitor) (highest Sequence, err error) {
 
 type payloadDecoder struct {
 	decoder
-	names []functions.TypeName
+	names  []functions.TypeName
+	memory *decodeMemory
 }
 
 func (d *payloadDecoder) entry(v visitor) error {
@@ -213,11 +254,12 @@ func (d *payloadDecoder) name(i uint64) functions.TypeName {
 }
 
 func (d *payloadDecoder) address(name uint64) functions.Address {
-	return functions.Address{Type: d.name(name), ID: d.string()}
+	return functions.Address{Type: d.name(name), ID: d.memory.id(d.bytes())}
 }
 
 func (d *payloadDecoder) message() *Message {
-	m := &Message{Target: d.address(d.uvarint()), Sequence: Sequence(d.uvarint())}
+	m := d.memory.message()
+	m.Target, m.Sequence = d.address(d.uvarint()), Sequence(d.uvarint())
 	if c := d.uvarint(); c != 0 {
 		m.Caller = d.address(c - 1)
 	}

@@ -8,7 +8,10 @@ import (
 )
 
 // recover opens the log and brings the overlay and the inboxes to its end.
-func (j *Journal) recover(dir string) error {
+//
+// Meanwhile the tables are being verified: their end is waited for before the log is
+// changed.
+func (j *Journal) recover(dir string, verified func() error) error {
 	v, ok, err := j.tables.Get(markerKey, nil)
 	if err != nil {
 		return err
@@ -27,19 +30,20 @@ func (j *Journal) recover(dir string) error {
 	j.recovered = m.highest
 	j.egressSequence.Store(m.egress)
 	j.overlay.active.last = after
-	if err := j.openLog(dir, after); err != nil {
+	if err := j.openLog(dir, after, verified); err != nil {
 		return err
 	}
 	j.inboxes.replayed()
+	j.overlay.active.noteFound()
 	return j.loadSpecs()
 }
 
 // openLog replays the log above a batch. The inboxes follow on a goroutine of their
 // own, which touches nothing else and ends before openLog returns.
-func (j *Journal) openLog(dir string, after BatchNumber) error {
+func (j *Journal) openLog(dir string, after BatchNumber, verified func() error) error {
 	r := j.inboxes.beginReplay(j.unread)
 	defer r.end()
-	return j.readLog(dir, uint64(after), func(number uint64, payload []byte) error {
+	return j.readLog(dir, uint64(after), verified, func(number uint64, payload []byte) error {
 		return j.replay(r, number, payload)
 	})
 }
@@ -75,6 +79,7 @@ func (j *Journal) replay(in *inboxReplay, number uint64, payload []byte) error {
 	p := bytes.Clone(payload) // rows and messages keep pieces of it
 	g := j.overlay.active
 	highest, err := decodePayload(p, visitor{
+		memory: &in.memory,
 		record: func(a functions.Address, value []byte) error {
 			consumed, err := j.replayRecord(a, value)
 			if consumed > 0 {

@@ -10,10 +10,12 @@ import (
 // inboxReplay brings the inboxes to the end of the log, batch by batch, while the
 // log is being read.
 type inboxReplay struct {
-	unused  []recoveredInbox
 	batch   []inboxEvent // of the batch that is being read
 	batches chan []inboxEvent
+	spare   chan []inboxEvent
+	memory  decodeMemory
 	ended   sync.WaitGroup
+	touched uint32 // means nothing, and keeps the compiler from leaving it out
 }
 
 // inboxEvent is a message that was sent, or how far an address has consumed.
@@ -23,29 +25,51 @@ type inboxEvent struct {
 	consumed Sequence
 }
 
+const batchesAhead = 16
+
 // beginReplay prepares for a log of so many bytes.
 func (in *inboxes) beginReplay(size int64) *inboxReplay {
-	const messageBytes = 256 // in a log of nothing else
-	in.recovered = make(map[functions.Address]*recoveredInbox, size/messageBytes)
-	r := &inboxReplay{batches: make(chan []inboxEvent, 16)}
+	const messageBytes = 128 // in a log of nothing else
+	in.recovered.init(size / messageBytes)
+	r := &inboxReplay{batches: make(chan []inboxEvent, batchesAhead), spare: make(chan []inboxEvent, batchesAhead+2)}
 	r.ended.Go(func() {
 		for events := range r.batches {
-			for i := range events {
-				if e := &events[i]; e.message != nil {
-					r.sent(in, e.message)
-				} else {
-					in.replayConsumed(e.consumer, e.consumed)
-				}
+			for some := range slices.Chunk(events, lookAhead) {
+				r.apply(in, some)
 			}
+			r.spare <- events[:0]
 		}
 	})
 	return r
 }
 
+// apply takes at most lookAhead events.
+func (r *inboxReplay) apply(in *inboxes, events []inboxEvent) {
+	t := &in.recovered
+	var hashes [lookAhead]uint32
+	for i := range events {
+		if m := events[i].message; m != nil {
+			hashes[i] = t.hash(m.Target)
+			r.touched += t.index[hashes[i]&uint32(len(t.index)-1)] //nolint:gosec // a power of two
+		}
+	}
+	for i := range events {
+		if e := &events[i]; e.message != nil {
+			r.sent(in, e.message, hashes[i])
+		} else {
+			in.replayConsumed(e.consumer, e.consumed)
+		}
+	}
+}
+
 // next ends the batch.
 func (r *inboxReplay) next() {
 	r.batches <- r.batch
-	r.batch = make([]inboxEvent, 0, len(r.batch))
+	select {
+	case r.batch = <-r.spare:
+	default:
+		r.batch = make([]inboxEvent, 0, len(r.batch))
+	}
 }
 
 func (r *inboxReplay) end() {
@@ -53,13 +77,8 @@ func (r *inboxReplay) end() {
 	r.ended.Wait()
 }
 
-func (r *inboxReplay) sent(in *inboxes, m *Message) {
-	waiting := in.recovered[m.Target]
-	if waiting == nil {
-		waiting = r.newInbox()
-		in.recovered[m.Target] = waiting
-		in.order = append(in.order, m.Target)
-	}
+func (r *inboxReplay) sent(in *inboxes, m *Message, hash uint32) {
+	waiting := in.recovered.add(m.Target, hash)
 	waiting.messages = append(waiting.messages, m)
 	list := waiting.messages
 	// The log has a batch's messages by sender.
@@ -68,45 +87,26 @@ func (r *inboxReplay) sent(in *inboxes, m *Message) {
 	}
 }
 
-func (r *inboxReplay) newInbox() *recoveredInbox {
-	if len(r.unused) == 0 {
-		r.unused = make([]recoveredInbox, 1024)
-	}
-	waiting := &r.unused[0]
-	r.unused = r.unused[1:]
-	waiting.messages = waiting.one[:0]
-	return waiting
-}
-
-// replayConsumed forgets what the replay has seen consumed. The address keeps its
-// place, so that order names it once.
+// replayConsumed forgets what the replay has seen consumed.
 func (in *inboxes) replayConsumed(a functions.Address, consumed Sequence) {
-	waiting := in.recovered[a]
-	list := waiting.list()
+	waiting := in.recovered.find(a)
+	if waiting == nil {
+		return
+	}
+	list := waiting.messages
 	n := 0
 	for n < len(list) && list[n].Sequence <= consumed {
 		n++
 	}
-	if n > 0 {
-		waiting.messages = slices.Delete(list, 0, n)
+	clear(list[:n])
+	if list = list[n:]; len(list) == 0 {
+		list = waiting.one[:0]
 	}
+	waiting.messages = list
 }
 
 // replayed ends the replay: what it has left waits.
 func (in *inboxes) replayed() {
-	kept := in.order[:0]
-	in.waiting = slices.Grow(in.waiting, len(in.order))
-	for _, a := range in.order {
-		list := in.recovered[a].list()
-		if len(list) == 0 {
-			delete(in.recovered, a)
-			continue
-		}
-		kept = append(kept, a)
-		in.waiting = append(in.waiting, list...)
-	}
-	in.order = kept
-	if len(kept) == 0 {
-		in.recovered = map[functions.Address]*recoveredInbox{}
-	}
+	in.waiting = make([]*Message, 0, in.recovered.count)
+	in.recovered.settle(func(messages []*Message) { in.waiting = append(in.waiting, messages...) })
 }

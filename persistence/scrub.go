@@ -29,8 +29,17 @@ type scrubber struct {
 	closed bool
 }
 
-// verifyAtStart verifies the tables if they are small.
-func (j *Journal) verifyAtStart() error {
+// verifyAtStart begins to verify the tables if they are small. result waits for what
+// comes of it; it may be called several times.
+func (j *Journal) verifyAtStart() (result func() error) {
+	verify := sync.OnceValue(j.verifySmall)
+	if j.opts.Tables == nil { // a simulation is on one goroutine
+		go verify() //nolint:errcheck // result has it
+	}
+	return verify
+}
+
+func (j *Journal) verifySmall() error {
 	files, err := j.tables.Files()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package persistence
 import (
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -142,6 +143,48 @@ func TestDamagedTablesAreFoundAtTheStart(t *testing.T) {
 	file := s.damage()
 	_, err := Open(s.opts)
 	s.names(err, file)
+}
+
+// Then the log is as it was, although it was read meanwhile; and if it is damaged,
+// too, the tables are named all the same.
+func TestDamagedTablesLeaveTheLogAsItIs(t *testing.T) {
+	t.Parallel()
+	s := newScrubbed(t)
+	file, before := s.damage(), s.log()
+	for range 2 {
+		_, err := Open(s.opts)
+		s.names(err, file)
+		if after := s.log(); !maps.Equal(before, after) {
+			t.Errorf("the log has %d files that are not as the %d before", len(after), len(before))
+		}
+	}
+	if err := s.opts.Environment.FS.Remove("/data/log/witness"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(s.opts)
+	s.names(err, file)
+}
+
+// log returns the files of the log.
+func (s *scrubbed) log() map[string]string {
+	s.Helper()
+	fs, files := s.opts.Environment.FS, map[string]string{}
+	names, err := fs.List("/data/log")
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, name := range names {
+		f, err := fs.Open("/data/log/" + name)
+		if err != nil {
+			s.Fatal(err)
+		}
+		b, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			s.Fatal(err)
+		}
+		files[name] = string(b)
+	}
+	return files
 }
 
 // Large ones are verified after the start, and the journal stops.

@@ -244,7 +244,7 @@ func (s *simulation) empty() {
 		return true
 	}))
 	in := &s.inboxes
-	if waiting := held(in.waiting, s.Durable()); len(left)+len(waiting)+len(in.windows)+len(in.tracked)+len(in.recovered) > 0 {
-		s.fail("the tables have %v, the inboxes hold %v, windows %v, tracked %v, recovered %v", left, waiting, in.windows, in.tracked, in.recovered)
+	if waiting := held(in.waiting, s.Durable()); len(left)+len(waiting)+len(in.windows)+len(in.tracked)+in.recovered.left+len(in.adopted) > 0 {
+		s.fail("the tables have %v, the inboxes hold %v, windows %v, tracked %v, recovered %v", left, waiting, in.windows, in.tracked, in.recovered.left)
 	}
 }

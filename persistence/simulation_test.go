@@ -270,7 +270,7 @@ func (s *simulation) recovered() {
 	for range s.opts.Workers {
 		s.workers = append(s.workers, &simulatedWorker{sequence: s.Recovered()})
 	}
-	s.resume, s.groups, s.from = s.RecoveredInboxes(), nil, nil
+	s.resume, s.groups, s.from = recoveredInboxes(s.Journal), nil, nil
 	for g := range s.opts.KeyGroups {
 		if s.MayStore(KeyGroup(g)) {
 			s.groups = append(s.groups, KeyGroup(g))

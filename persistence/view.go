@@ -63,7 +63,7 @@ func (v *View) ReadLog(progress func(done, total int64)) error {
 	}
 	logDir := v.j.opts.Environment.FS.PathJoin(v.j.opts.Dir, "log")
 	v.j.unread = v.j.logSize(logDir)
-	return v.j.recover(logDir)
+	return v.j.recover(logDir, func() error { return nil })
 }
 
 // Log is what the log holds.
@@ -119,10 +119,14 @@ func (v *View) Cleared(key []byte) bool {
 // once.
 func (v *View) Waiting(visit func(functions.Address) error) error {
 	recovered := map[functions.Address]bool{}
-	for _, a := range v.j.RecoveredInboxes() {
-		recovered[a] = true
-		if err := visit(a); err != nil {
-			return err
+	for from, more := 0, true; more; more = from > 0 {
+		var found []functions.Address
+		found, from = v.j.RecoveredInboxes(from)
+		for _, a := range found {
+			recovered[a] = true
+			if err := visit(a); err != nil {
+				return err
+			}
 		}
 	}
 	for g := range v.j.opts.KeyGroups {

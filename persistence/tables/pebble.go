@@ -30,6 +30,9 @@ type Options struct {
 	Fatal func(error)
 	// Disk is asked about free space. Nil: there is enough.
 	Disk Disk
+	// CompactLater leaves compactions until BeginCompactions is called: who starts has
+	// better use for the processors.
+	CompactLater bool
 }
 
 func (o *Options) setDefaults() {
@@ -68,6 +71,9 @@ func OpenPebble(o Options) (Tables, error) {
 	if err := t.guard.err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("tables: open %s: %w", o.Dir, err), t.Close())
 	}
+	if !o.CompactLater {
+		t.BeginCompactions()
+	}
 	return t, nil
 }
 
@@ -90,6 +96,7 @@ func (o *Options) pebble(t *pebbleTables, cache *pebble.Cache) *pebble.Options {
 			},
 		},
 	}
+	opts.Experimental.CompactionScheduler = &t.compactions
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		opts.Levels[i].FilterType = pebble.TableFilter
@@ -103,13 +110,17 @@ func (o *Options) pebble(t *pebbleTables, cache *pebble.Cache) *pebble.Options {
 const indexBlockBytes = 1 << 20
 
 type pebbleTables struct {
-	db       *pebble.DB
-	guard    *guard
-	owed     atomic.Int64 // bytes applied since the last Flush
-	fs       vfs.FS
-	manifest string
-	reading  sstable.ReaderOptions
+	db          *pebble.DB
+	guard       *guard
+	compactions compactions
+	owed        atomic.Int64 // bytes applied since the last Flush
+	fs          vfs.FS
+	manifest    string
+	reading     sstable.ReaderOptions
 }
+
+// BeginCompactions allows compactions, which Options.CompactLater has put off.
+func (t *pebbleTables) BeginCompactions() { t.compactions.begin() }
 
 // Manifest is the file that listed the tables' files at the start, "" if they are
 // new.

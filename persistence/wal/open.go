@@ -61,6 +61,9 @@ func open(opts Options, after uint64, apply func(uint64, []byte) error) (*Log, e
 		return nil, err
 	}
 	if files.empty() && after == 0 {
+		if err := opts.Ready(); err != nil {
+			return nil, err
+		}
 		return create(opts, 0 /* after */)
 	}
 	if !files.witness {
@@ -96,22 +99,23 @@ func create(opts Options, after uint64) (*Log, error) {
 
 func (l *Log) recover(after uint64, apply func(uint64, []byte) error) error {
 	if len(l.older) == 0 {
-		return l.resumeCreate(after)
+		if err := l.checkCreate(after); err != nil {
+			return err
+		}
+		if err := l.opts.Ready(); err != nil {
+			return err
+		}
+		return l.begin(nil, after, after)
 	}
 	r := &recovery{Log: l, apply: apply, after: after, promised: max(after, l.witness.number)}
 	if err := r.read(); err != nil {
 		return err
 	}
-	newest := &l.older[len(l.older)-1]
-	return l.begin(newest, r.promised, r.end)
-}
-
-// resumeCreate goes on where a crash has ended create.
-func (l *Log) resumeCreate(after uint64) error {
-	if err := l.checkCreate(after); err != nil {
+	if err := l.opts.Ready(); err != nil {
 		return err
 	}
-	return l.begin(nil, after, after)
+	newest := &l.older[len(l.older)-1]
+	return l.begin(newest, r.promised, r.end)
 }
 
 // checkCreate tells a create that was cut short from a log whose segments are lost.

@@ -32,6 +32,9 @@ type Options struct {
 	// OnProgress is told while Open reads how many bytes it is through with. May
 	// be nil.
 	OnProgress func(done, total int64)
+	// Ready is called once Open has read the log, before it changes anything: an
+	// error ends it. May be nil.
+	Ready func() error
 	// Random draws the identity of a new log. Defaults to the system's source.
 	Random rand.Source
 }
@@ -48,6 +51,9 @@ func (o *Options) validate() error {
 	o.SegmentBytes = cmp.Or(o.SegmentBytes, 16<<20)
 	if o.OnProgress == nil {
 		o.OnProgress = func(int64, int64) {}
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
 	}
 	return nil
 }

@@ -56,16 +56,18 @@ func Tune() {
 }
 
 // Starting lets the heap grow to three times the usual until what it returns is
-// called: what a start reads of the log lives on. It does nothing without Tune.
+// called: what a start reads of the log lives on. Then it may grow by another quarter
+// before it is collected, so that the first messages do not wait for that. Starting
+// does nothing without Tune, or where somebody else has set the limit.
 func Starting() (started func()) {
-	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) == math.MaxInt64 {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		return func() {}
 	}
-	before := debug.SetGCPercent(-1)
+	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(3 * resident)
 	return func() {
-		debug.SetGCPercent(before)
-		limit()
+		debug.SetMemoryLimit(process.started(read("/memory/classes/heap/objects:bytes")))
+		onCollection(func() { debug.SetGCPercent(percent) })
 	}
 }
 
@@ -99,14 +101,29 @@ func (f *follower) follow(n Node) {
 	f.node = n
 }
 
-func limit() { debug.SetMemoryLimit(process.limit()) }
+func limit() { debug.SetMemoryLimit(process.limit(read("/gc/heap/live:bytes"))) }
 
-func (f *follower) limit() int64 {
-	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+// read returns a metric of the runtime.
+func read(name string) uint64 {
+	s := []metrics.Sample{{Name: name}}
 	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+// started is limit after a start: what it has left is taken for alive until a
+// collection tells, and that little was before means nothing.
+func (f *follower) started(heap uint64) int64 {
+	f.mu.Lock()
+	f.cycles = 0
+	f.mu.Unlock()
+	return f.limit(heap)
+}
+
+// limit returns the memory limit after a collection that has left so much alive.
+func (f *follower) limit(live uint64) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.live[f.cycles%recent] = s[0].Value.Uint64()
+	f.live[f.cycles%recent] = live
 	f.cycles++
 	base, grains := int64(resident), int64(0)
 	if f.node != nil {
@@ -135,3 +152,6 @@ func (c *cycle) arm() {
 		c.arm()
 	})
 }
+
+// onCollection calls f after the next garbage collection.
+func onCollection(f func()) { runtime.SetFinalizer(&cycle{f}, func(c *cycle) { c.f() }) }

@@ -37,21 +37,22 @@ func (n node) LiveGrains() int64 { return n.grains }
 func (n node) OnlyRemote() bool  { return n.remote }
 
 func TestFollow(t *testing.T) {
+	const live = 0
 	var f follower
-	if got := f.limit(); got != resident {
+	if got := f.limit(live); got != resident {
 		t.Errorf("limit without grains: %d, want %d", got, resident)
 	}
 	f.follow(node{1000, true})
-	if got, want := f.limit(), int64(residentRemote+1000*perGrain); got != want {
+	if got, want := f.limit(live), int64(residentRemote+1000*perGrain); got != want {
 		t.Errorf("limit of a node whose functions run elsewhere: %d, want %d", got, want)
 	}
 	f.follow(node{1000, false})
-	if got, want := f.limit(), int64(resident+1000*perGrain); got != want {
+	if got, want := f.limit(live), int64(resident+1000*perGrain); got != want {
 		t.Errorf("limit with grains: %d, want %d", got, want)
 	}
 	for range recent - 1 { // the lowest of the last ones counts
 		f.live = [recent]uint64{8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30}
-		if got, want := f.limit(), int64(resident+1000*perGrain); got != want {
+		if got, want := f.limit(live), int64(resident+1000*perGrain); got != want {
 			t.Errorf("limit: %d, want %d", got, want)
 		}
 	}
@@ -68,8 +69,27 @@ func TestNoCollectionWhileStarting(t *testing.T) {
 		t.Errorf("GOGC is %d while starting", got)
 	}
 	started()
-	if got := debug.SetGCPercent(123); got != 123 {
-		t.Errorf("GOGC is %d once started", got)
+	if got := debug.SetMemoryLimit(-1); got < resident || got >= 3*resident {
+		t.Errorf("the memory limit is %d MiB once started", got>>20)
+	}
+	for debug.SetGCPercent(-1) == -1 { // the finalizer has its own time
+		runtime.GC()
+		runtime.Gosched()
+	}
+}
+
+// What a start has read may be all alive.
+func TestAQuarterMoreAfterTheStart(t *testing.T) {
+	t.Parallel()
+	var f follower
+	for range recent {
+		f.limit(15 << 20)
+	}
+	if got, want := f.started(1<<30), int64(5<<28); got != want {
+		t.Errorf("limit after the start: %d, want %d", got, want)
+	}
+	if got, want := f.limit(800<<20), int64(1000<<20); got != want {
+		t.Errorf("limit after the first collection: %d, want %d", got, want)
 	}
 }
 

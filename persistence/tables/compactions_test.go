@@ -1,0 +1,95 @@
+package tables
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// compactedDisk counts compactions.
+type compactedDisk struct {
+	fullDisk
+	ended chan error
+}
+
+func (*compactedDisk) MayCompact() bool      { return true }
+func (d *compactedDisk) Compacted(err error) { d.ended <- err }
+
+func overlapping(t *testing.T, tables Tables, flushes int) {
+	t.Helper()
+	for i := range flushes {
+		var b Batch
+		for k := range 100 {
+			b.Set(fmt.Append(nil, k), fmt.Append(nil, i))
+		}
+		if err := tables.Apply(&b); err != nil {
+			t.Fatal(err)
+		}
+		if err := tables.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What is left to compact waits until the start is through: Open waits for none.
+func TestCompactionsBeginLater(t *testing.T) {
+	t.Parallel()
+	fs := vfs.NewMem()
+	open := func() (Tables, *compactedDisk) {
+		d := &compactedDisk{ended: make(chan error, 100)}
+		tables, err := OpenPebble(Options{FS: fs, Dir: "/t", Disk: d, CompactLater: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tables, d
+	}
+	closed := func(tables Tables) {
+		if err := tables.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	first, d := open()
+	overlapping(t, first, 10)
+	closed(first)
+	if n := len(d.ended); n > 0 {
+		t.Errorf("%d compactions before they were to begin", n)
+	}
+	second, d := open()
+	if n := len(d.ended); n > 0 {
+		t.Errorf("Open has waited for %d compactions", n)
+	}
+	var waiting sync.WaitGroup
+	for range 3 { // more than once does no harm
+		waiting.Go(second.(*pebbleTables).BeginCompactions)
+	}
+	if err := <-d.ended; err != nil {
+		t.Error(err)
+	}
+	waiting.Wait()
+	if second.Behind() {
+		t.Error("compactions are behind")
+	}
+	closed(second)
+	second.(*pebbleTables).BeginCompactions() // nor too late
+}
+
+// A compaction that was refused because another one ran follows it.
+func TestCompactionsFollowEachOther(t *testing.T) {
+	t.Parallel()
+	d := &compactedDisk{ended: make(chan error, 1000)}
+	tables, err := OpenPebble(Options{FS: vfs.NewMem(), Dir: "/t", Disk: d, MemTableBytes: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlapping(t, tables, 50)
+	for tables.(*pebbleTables).db.Metrics().Levels[0].Sublevels >= 4 {
+		if err := <-d.ended; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tables.Close(); err != nil {
+		t.Error(err)
+	}
+}
