@@ -16,7 +16,8 @@ func TestRecoveredInboxes(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		addresses := 1 + rng.IntN(1<<rng.IntN(13))
-		var in inboxes
+		var j Journal
+		in := &j.inboxes
 		in.init(1)
 		in.recovered.init(rng.Int64N(5000))
 		model := map[functions.Address][]*Message{}
@@ -36,11 +37,11 @@ func TestRecoveredInboxes(t *testing.T) {
 					model[a] = append(model[a], m)
 				}
 			}
-			r.apply(&in, events)
+			r.apply(in, events)
 		}
 		maps.DeleteFunc(model, func(_ functions.Address, messages []*Message) bool { return len(messages) == 0 })
 		in.replayed()
-		checkRecovered(t, &in, model)
+		checkRecovered(t, &j, model)
 		waiting := 0
 		for _, messages := range model {
 			waiting += len(messages)
@@ -74,7 +75,7 @@ func TestRecoveredInboxes(t *testing.T) {
 				delete(model, a)
 			}
 			if rng.IntN(1000) == 0 {
-				checkRecovered(t, &in, model)
+				checkRecovered(t, &j, model)
 			}
 		}
 		if in.recovered.count != 0 || len(in.adopted) != 0 {
@@ -83,8 +84,9 @@ func TestRecoveredInboxes(t *testing.T) {
 	}
 }
 
-func checkRecovered(t *testing.T, in *inboxes, model map[functions.Address][]*Message) {
+func checkRecovered(t *testing.T, j *Journal, model map[functions.Address][]*Message) {
 	t.Helper()
+	in := &j.inboxes
 	for a, messages := range model {
 		if got := in.toHandOut(a); !slices.Equal(got, messages) {
 			t.Fatalf("%s has %d messages, expected %d", a, len(got), len(messages))
@@ -94,7 +96,7 @@ func checkRecovered(t *testing.T, in *inboxes, model map[functions.Address][]*Me
 		t.Fatal("nobody has messages")
 	}
 	found := map[functions.Address]bool{}
-	for _, a := range recoveredInboxes(&Journal{inboxes: *in}) { //nolint:govet // nobody else has it
+	for _, a := range recoveredInboxes(j) {
 		if found[a] {
 			t.Errorf("%s is found twice", a)
 		}

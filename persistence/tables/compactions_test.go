@@ -14,7 +14,7 @@ type compactedDisk struct {
 	ended chan error
 }
 
-func (*compactedDisk) MayCompact() bool      { return true }
+func (*compactedDisk) MayCompact(int64) bool { return true }
 func (d *compactedDisk) Compacted(err error) { d.ended <- err }
 
 func overlapping(t *testing.T, tables Tables, flushes int) {
