@@ -220,25 +220,79 @@ func (j *Journal) fillInboxes(b *tables.Batch, n BatchNumber) (leaving, error) {
 	return gone, nil
 }
 
+// windowsTogether are looked at under one lock, for which commits and activations wait.
+const windowsTogether = 256
+
 func (j *Journal) fillWindows(b *tables.Batch, gone leaving) error {
-	// Committing waits for this lock: it is held to look only.
 	in := &j.inboxes
 	in.mu.Lock()
 	waiting, known := slices.Clone(in.waiting), maps.Clone(in.windows)
 	in.mu.Unlock()
 	keep := map[string]bool{}
+	some := make([]changedWindow, 0, windowsTogether)
 	for a, messages := range held(waiting, j.Durable()) {
-		r := NewRecord(a, j.Group(a.ID))
-		keep[r.key] = true
-		in.fillWindow(b, r, known[r.key], sorted(messages))
-	}
-	for key, w := range known {
-		if keep[key] {
+		// With very many, this takes long enough for most to be consumed.
+		durable := j.Durable()
+		messages = sorted(slices.DeleteFunc(messages, func(m *Message) bool { return !m.waits(durable) }))
+		if len(messages) == 0 {
 			continue
 		}
+		r := NewRecord(a, j.Group(a.ID))
+		keep[r.key] = true
+		now, was := windowFor(messages), known[r.key]
+		if was != nil && *was == now {
+			continue
+		}
+		if some = append(some, changedWindow{r, was, now, messages}); len(some) == windowsTogether {
+			in.fillSome(b, some)
+			some = some[:0]
+		}
+	}
+	in.fillSome(b, some)
+	maps.DeleteFunc(known, func(key string, _ *window) bool { return keep[key] })
+	return in.dropWindows(known, gone)
+}
+
+// changedWindow is what an address's window was, nil if not known, and is.
+type changedWindow struct {
+	record   *Record
+	was      *window
+	now      window
+	messages []*Message
+}
+
+func windowFor(messages []*Message) window {
+	return window{messages[0].Sequence, messages[len(messages)-1].Sequence, len(messages), true}
+}
+
+// fillSome writes windows that have changed. One that a former run has left and that
+// was not adopted by then is left until the next time.
+func (in *inboxes) fillSome(b *tables.Batch, changed []changedWindow) {
+	in.mu.Lock()
+	changed = slices.DeleteFunc(changed, func(c changedWindow) bool {
+		key := c.record.key
+		return c.was == nil && (in.windows[key] != nil || in.stored.maybe(c.record.Group, key))
+	})
+	for i := range changed {
+		in.windows[changed[i].record.key] = new(changed[i].now)
+	}
+	in.mu.Unlock()
+	for i := range changed {
+		c := &changed[i]
+		b.Set(windowKey(c.record.Group, c.record.Address), encodeChunk(c.messages))
+	}
+}
+
+// dropWindows forgets windows that are empty, and has their rows go.
+func (in *inboxes) dropWindows(empty map[string]*window, gone leaving) error {
+	for keys := range slices.Chunk(slices.Collect(maps.Keys(empty)), windowsTogether) {
 		in.mu.Lock()
-		delete(in.windows, key)
+		for _, key := range keys {
+			delete(in.windows, key)
+		}
 		in.mu.Unlock()
+	}
+	for key, w := range empty {
 		if !w.row {
 			continue
 		}
@@ -249,25 +303,6 @@ func (j *Journal) fillWindows(b *tables.Batch, gone leaving) error {
 		gone.rows[string(windowKey(kg, a))], gone.inbox[key] = true, true
 	}
 	return nil
-}
-
-// fillWindow writes an address's window anew if it has changed since it was as
-// known. One that a former run has left and that was not adopted by then is left
-// until the next time.
-func (in *inboxes) fillWindow(b *tables.Batch, r *Record, known *window, messages []*Message) {
-	now := window{messages[0].Sequence, messages[len(messages)-1].Sequence, len(messages), true}
-	if known != nil && *known == now {
-		return
-	}
-	in.mu.Lock()
-	left := known == nil && (in.windows[r.key] != nil || in.stored.maybe(r.Group, r.key))
-	if !left {
-		in.windows[r.key] = &now
-	}
-	in.mu.Unlock()
-	if !left {
-		b.Set(windowKey(r.Group, r.Address), encodeChunk(messages))
-	}
 }
 
 func sorted(messages []*Message) []*Message {
