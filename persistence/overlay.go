@@ -19,12 +19,12 @@ type overlay struct {
 	frozen *generation // nil unless the materializer works on it
 	// settled are the records of the last frozen ones, the newest first: the tables
 	// show them, but here they are found sooner. spare is the memory of one before.
-	settled []recordTable
-	spare   recordTable
-	seed    maphash.Seed  // of all their hashes
-	touched atomic.Uint32 // means nothing, and keeps the compiler from leaving touches out
-	key     []byte        // reused
-	ahead   [lookAhead]hashedKey
+	settled  []recordTable
+	spare    recordTable
+	seed     maphash.Seed  // of all their hashes
+	touched  atomic.Uint32 // means nothing, and keeps the compiler from leaving touches out
+	replayed [][]byte      // while the journal is opened
+	ahead    [lookAhead]hashedKey
 }
 
 // lookAhead is how many records are looked for together, so that the misses of
@@ -146,6 +146,22 @@ func (o *overlay) setSome(p *batchPart, slots []slot) {
 		}
 		g.records.set(entry, p.image[s.value:s.valueEnd])
 	}
+}
+
+// setReplayed takes the records that were replayed last: their keys are ahead, their
+// values in replayed.
+func (o *overlay) setReplayed() {
+	t := &o.active.records
+	for i := range o.replayed {
+		h := &o.ahead[i]
+		h.hash = t.hash(h.key)
+		t.touchHash(h.hash)
+	}
+	for i, value := range o.replayed {
+		t.set(t.addHashed(o.ahead[i].key, o.ahead[i].hash), value)
+	}
+	clear(o.replayed)
+	o.replayed = o.replayed[:0]
 }
 
 // at returns the entry at a place, if that is in this generation.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -109,8 +110,18 @@ func (t *recordTable) near(hash uint32) uint32 {
 	return 0
 }
 
-func (t *recordTable) grow() {
-	t.index = make([]uint32, 2*len(t.index))
+func (t *recordTable) grow() { t.resize(2 * len(t.index)) }
+
+// reserve makes room for so many entries.
+func (t *recordTable) reserve(entries int) {
+	if size := minIndex << bits.Len(uint(2*entries/minIndex)); size > len(t.index) { //nolint:gosec // not negative
+		t.resize(size)
+	}
+	t.entries = slices.Grow(t.entries, entries)
+}
+
+func (t *recordTable) resize(size int) {
+	t.index = make([]uint32, size)
 	mask := uint32(len(t.index) - 1) //nolint:gosec // see search
 	for i := range t.entries {
 		at := t.entries[i].hash & mask

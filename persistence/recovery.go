@@ -42,11 +42,15 @@ func (j *Journal) recover(dir string, verified func() error) error {
 // own, which touches nothing else and ends before openLog returns.
 func (j *Journal) openLog(dir string, after BatchNumber, verified func() error) error {
 	r := j.inboxes.beginReplay(j.unread)
+	j.overlay.active.records.reserve(int(j.unread / replayedBytes))
 	defer r.end()
 	return j.readLog(dir, uint64(after), verified, func(number uint64, payload []byte) error {
 		return j.replay(r, number, payload)
 	})
 }
+
+// replayedBytes of log are one record, about: beside what sent it, or was sent to it.
+const replayedBytes = 256
 
 // logSize is about how many bytes there are to replay, for the size of things: 0 if
 // that cannot be found out.
@@ -103,6 +107,7 @@ func (j *Journal) replay(in *inboxReplay, number uint64, payload []byte) error {
 	if err != nil {
 		return fmt.Errorf("batch %d: %w", number, err)
 	}
+	j.overlay.setReplayed()
 	in.next()
 	g.last = BatchNumber(number)
 	g.bytes += int64(len(p))
@@ -124,14 +129,18 @@ func (j *Journal) replayRecord(a functions.Address, value []byte) (consumed Sequ
 	if err := d.version(recordVersion, errRecord); err != nil {
 		return 0, err
 	}
+	o := &j.overlay
 	if consumed = Sequence(d.uvarint()); consumed == 0 {
+		o.setReplayed() // for who looks
 		if consumed, value, err = j.replayForgotten(a, value); err != nil {
 			return 0, err
 		}
 	}
-	o := &j.overlay
-	o.key = appendRecordKey(o.key[:0], j.Group(a.ID), a.Type, a.ID)
-	o.active.records.set(o.active.records.add(o.key), value)
+	h := &o.ahead[len(o.replayed)]
+	h.key = appendRecordKey(h.key[:0], j.Group(a.ID), a.Type, a.ID)
+	if o.replayed = append(o.replayed, value); len(o.replayed) == lookAhead {
+		o.setReplayed()
+	}
 	return consumed, nil
 }
 
