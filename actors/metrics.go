@@ -74,6 +74,9 @@ func (e *Engine) LiveGrains() (n int64) {
 	return n
 }
 
+// CachedBytes is how much memory the journal could do without.
+func (e *Engine) CachedBytes() int64 { return e.journal.CachedBytes() }
+
 // OnlyRemote reports whether all functions are called elsewhere. It does not change.
 func (e *Engine) OnlyRemote() bool { return len(e.opts.Functions) == 0 && len(e.opts.Remotes) > 0 }
 

@@ -27,10 +27,14 @@ type Metrics struct {
 	Space            Space
 }
 
+// CachedBytes is how much memory is kept so that records are found sooner than in the
+// tables.
+func (j *Journal) CachedBytes() int64 { return int64(j.overlay.cached()) }
+
 // Metrics may be called at any time.
 func (j *Journal) Metrics() Metrics {
 	t := j.tables.Metrics()
-	t.MemoryBytes += uint64(j.overlay.cached()) //nolint:gosec // not negative
+	t.MemoryBytes += uint64(j.CachedBytes()) //nolint:gosec // not negative
 	return Metrics{
 		Batches:          j.metrics.batches.Load(),
 		LogBytesWritten:  j.metrics.logBytes.Load(),

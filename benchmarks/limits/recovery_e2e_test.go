@@ -11,10 +11,11 @@ import (
 )
 
 // A node with a million addresses of state and a million messages that wait is
-// killed with -9. From the start of the next process to its first handled message a
-// second passes at most; on two processors it is half of that (see docs/performance.md).
+// killed with -9. From the start of the next process to its first handled message less
+// than a second passes where docs/performance.md was measured. The bound leaves room for
+// slower machines.
 func TestRecovery(t *testing.T) {
-	const bound = time.Second
+	const bound = 2 * time.Second
 	for name, addresses := range map[string]int{"for a thousand addresses": 1000, "for all addresses": 1_000_000} {
 		t.Run(name, func(t *testing.T) {
 			k := task{Role: "fill", Dir: t.TempDir(), Messages: scaled(t, 1_000_000, 1_000_000)}

@@ -21,7 +21,8 @@ const percent = 400
 // As the memory nears what it may take, collections become more frequent instead,
 // until they would take too much time: then it may grow beyond. It may take resident,
 // and what live grains take; twice that for those above many: who has so many has
-// memory for more. A program that has more alive, of its own, gets a quarter more
+// memory for more. Half of what the journal keeps so that reads are faster is allowed
+// for, too: else collections would take the time that it saves. A program that has more alive, of its own, gets a quarter more
 // than that.
 const (
 	resident = 400 << 20
@@ -85,6 +86,8 @@ var process follower // the collector is the process's, too
 type Node interface {
 	// LiveGrains is the number of grains in memory.
 	LiveGrains() int64
+	// CachedBytes is how much memory the journal could do without.
+	CachedBytes() int64
 	// OnlyRemote reports whether all functions run elsewhere. It does not change.
 	OnlyRemote() bool
 }
@@ -130,6 +133,8 @@ func (f *follower) limit(live uint64) int64 {
 		grains = f.node.LiveGrains()
 		if f.node.OnlyRemote() {
 			base = residentRemote
+		} else {
+			base += f.node.CachedBytes() / 2
 		}
 	}
 	return limitFor(slices.Min(f.live[:min(f.cycles, recent)]), base, grains)

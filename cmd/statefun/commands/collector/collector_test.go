@@ -30,11 +30,13 @@ func TestLimitFollowsWhatLives(t *testing.T) {
 
 type node struct {
 	grains int64
+	cached int64
 	remote bool
 }
 
-func (n node) LiveGrains() int64 { return n.grains }
-func (n node) OnlyRemote() bool  { return n.remote }
+func (n node) LiveGrains() int64  { return n.grains }
+func (n node) CachedBytes() int64 { return n.cached }
+func (n node) OnlyRemote() bool   { return n.remote }
 
 func TestFollow(t *testing.T) {
 	const live = 0
@@ -42,17 +44,17 @@ func TestFollow(t *testing.T) {
 	if got := f.limit(live); got != resident {
 		t.Errorf("limit without grains: %d, want %d", got, resident)
 	}
-	f.follow(node{1000, true})
+	f.follow(node{1000, 64 << 20, true})
 	if got, want := f.limit(live), int64(residentRemote+1000*perGrain); got != want {
 		t.Errorf("limit of a node whose functions run elsewhere: %d, want %d", got, want)
 	}
-	f.follow(node{1000, false})
-	if got, want := f.limit(live), int64(resident+1000*perGrain); got != want {
+	f.follow(node{1000, 64 << 20, false})
+	if got, want := f.limit(live), int64(resident+1000*perGrain+(32<<20)); got != want {
 		t.Errorf("limit with grains: %d, want %d", got, want)
 	}
 	for range recent - 1 { // the lowest of the last ones counts
 		f.live = [recent]uint64{8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30, 8 << 30}
-		if got, want := f.limit(live), int64(resident+1000*perGrain); got != want {
+		if got, want := f.limit(live), int64(resident+1000*perGrain+(32<<20)); got != want {
 			t.Errorf("limit: %d, want %d", got, want)
 		}
 	}
