@@ -176,9 +176,9 @@ func (w *worker) load() {
 			w.toLoad = nil
 		}
 		w.loads++
-		enough := w.readable()
+		few := w.readable()
 		w.engine.background("load", func() {
-			loaded := w.engine.read(grains, enough)
+			loaded := w.engine.read(grains, few)
 			w.post(func(w *worker) {
 				w.loads--
 				w.arrived = append(w.arrived, loaded)
@@ -197,7 +197,8 @@ type loadedGrain struct {
 	err      error
 }
 
-func (e *Engine) read(grains []*grain, enough int) []loadedGrain {
+// read reads what the journal has of grains; few are the messages of a remote function.
+func (e *Engine) read(grains []*grain, few int) []loadedGrain {
 	records := make([]*persistence.Record, len(grains))
 	for i, g := range grains {
 		records[i] = &g.record
@@ -207,6 +208,10 @@ func (e *Engine) read(grains []*grain, enough int) []loadedGrain {
 		l := &out[i]
 		l.grain, l.state, l.err = grains[i], r.Loaded, r.Err
 		if l.err == nil && r.Inbox {
+			enough := readMessages
+			if l.grain.fn.remote != nil {
+				enough = few
+			}
 			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true, enough)
 		}
 		if l.err == nil && e.careful.Load() {

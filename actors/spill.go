@@ -17,9 +17,16 @@ func (w *worker) window() window {
 	return o
 }
 
-// readable is how many messages are worth being read from disk at a time for one of the
-// worker's grains.
-func (w *worker) readable() int { return max(1, w.window().messages/16) }
+// Reading so many messages from disk at a time is worth its while; a read costs as much
+// as handling some.
+const (
+	readMessages = 64
+	readFew      = 16
+)
+
+// readable is how many messages are read at a time for a remote function: while memory is
+// short, fewer. There they wait until the server is asked; else they are handled at once.
+func (w *worker) readable() int { return min(readMessages, max(readFew, w.window().messages/16)) }
 
 // Of an address that waits for another attempt, or for its server, no more is in
 // memory than it takes to go on: many that wait together, and for long, are not to shrink
@@ -145,7 +152,10 @@ func (w *worker) refill(g *grain) {
 	}
 	g.busy(statusRefill, "its next messages are being read from disk", 0)
 	w.refilling++
-	r, after, enough := &g.record, b.last, w.readable()
+	r, after, enough := &g.record, b.last, readMessages
+	if g.fn.remote != nil {
+		enough = w.readable()
+	}
 	w.engine.background("refill", func() {
 		messages, more, err := w.engine.journal.ReadInbox(r, after, false, enough)
 		w.post(func(w *worker) {

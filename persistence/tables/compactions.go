@@ -34,6 +34,12 @@ func (c *compactions) begin() {
 	c.grant()
 }
 
+func (c *compactions) hasBegun() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.begun
+}
+
 // grant lets a compaction run that waits, if none is running.
 func (c *compactions) grant() {
 	c.granting.Lock()

@@ -30,8 +30,8 @@ type Options struct {
 	Fatal func(error)
 	// Disk is asked about free space. Nil: there is enough.
 	Disk Disk
-	// CompactLater leaves compactions until BeginCompactions is called: who starts has
-	// better use for the processors.
+	// CompactLater leaves compactions until the first Apply, or until BeginCompactions is
+	// called: who starts has better use for the processors.
 	CompactLater bool
 }
 
@@ -198,6 +198,9 @@ func (t *pebbleTables) Apply(b *Batch) error {
 		return fmt.Errorf("tables: apply: %w", err)
 	}
 	t.owed.Add(int64(size))
+	if !t.compactions.hasBegun() { // who writes needs them
+		t.BeginCompactions()
+	}
 	return t.guard.err()
 }
 
