@@ -86,7 +86,7 @@ func (b *bound) add(a *App, c module.Component) error {
 	return connect()
 }
 
-// connector adds the component, and is nil if there is none for its kind.
+// connector returns what adds the component, nil if there is none for its kind.
 func (b *bound) connector(a *App, c module.Component) func() error {
 	switch c := c.(type) {
 	case *module.Endpoint:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,11 +18,7 @@ func TestAsynchronousWork(t *testing.T) {
 	fn := &functions.Function{Type: testType, States: []functions.State{log}, Handlers: []functions.Handler{
 		functions.On(functions.String, func(ctx functions.Context, s string) error {
 			if s == "get" {
-				var all []string
-				for _, v := range log.All(ctx) {
-					all = append(all, v)
-				}
-				ctx.Reply(text(strings.Join(all, ",")))
+				replyAll(ctx, log)
 				return nil
 			}
 			log.Append(ctx, s)

@@ -176,7 +176,7 @@ func (w *worker) load() {
 			w.toLoad = nil
 		}
 		w.loads++
-		few := w.readable()
+		few := w.readFew()
 		w.engine.background("load", func() {
 			loaded := w.engine.read(grains, few)
 			w.post(func(w *worker) {
@@ -197,7 +197,7 @@ type loadedGrain struct {
 	err      error
 }
 
-// read reads what the journal has of grains; few are the messages of a remote function.
+// read reads what the journal has of grains; few is for function.enough.
 func (e *Engine) read(grains []*grain, few int) []loadedGrain {
 	records := make([]*persistence.Record, len(grains))
 	for i, g := range grains {
@@ -208,11 +208,7 @@ func (e *Engine) read(grains []*grain, few int) []loadedGrain {
 		l := &out[i]
 		l.grain, l.state, l.err = grains[i], r.Loaded, r.Err
 		if l.err == nil && r.Inbox {
-			enough := readMessages
-			if l.grain.fn.remote != nil {
-				enough = few
-			}
-			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true, enough)
+			l.messages, l.more, l.err = e.journal.ReadInbox(records[i], l.state.Consumed, true, l.grain.fn.enough(few))
 		}
 		if l.err == nil && e.careful.Load() {
 			l.starts, l.err = e.starts(grains[i])

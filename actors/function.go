@@ -30,6 +30,15 @@ type function struct {
 	slow, slowSince         atomic.Int64 // addresses
 }
 
+// enough is how many messages are read from disk at a time; few are enough where they
+// wait until a server is asked.
+func (f *function) enough(few int) int {
+	if f.remote != nil {
+		return few
+	}
+	return readMessages
+}
+
 // state is a declared state with its number in the journal. Its place in the
 // list is its place in a grain's cells.
 type state struct {

@@ -113,7 +113,8 @@ func (b *inbox) pop() {
 // restore takes what was read from disk when the grain was activated; messages
 // that arrived meanwhile come after it.
 func (b *inbox) restore(read []*persistence.Message, more bool, w window) {
-	if b.stored = more; len(read) == 0 && len(b.tail) == 0 {
+	if len(read) == 0 && len(b.tail) == 0 {
+		b.stored = more
 		return
 	}
 	arrived := slices.Concat(b.head[b.first:], b.tail)

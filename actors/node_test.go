@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -93,6 +94,15 @@ func one(states []functions.State, f func(ctx functions.Context, s string) error
 }
 
 func text(s string) functions.Message { return functions.String.Of(s) }
+
+// replyAll answers with all entries of a list.
+func replyAll(ctx functions.Context, list *functions.ListState[string]) {
+	var all []string
+	for _, v := range list.All(ctx) {
+		all = append(all, v)
+	}
+	ctx.Reply(text(strings.Join(all, ",")))
+}
 
 func textOf(t *testing.T, a Answer) string {
 	t.Helper()

@@ -17,11 +17,7 @@ func TestFailuresAreRetriedThenQuarantinedAndTheAddressGoesOn(t *testing.T) {
 	log := functions.List("log", functions.String)
 	fn := one([]functions.State{log}, func(ctx functions.Context, s string) error {
 		if s == "get" {
-			var all []string
-			for _, v := range log.All(ctx) {
-				all = append(all, v)
-			}
-			ctx.Reply(text(strings.Join(all, ",")))
+			replyAll(ctx, log)
 			return nil
 		}
 		log.Append(ctx, s)

@@ -18,15 +18,17 @@ func (w *worker) window() window {
 }
 
 // Reading so many messages from disk at a time is worth its while; a read costs as much
-// as handling some.
+// as handling some. Few are still worth it.
 const (
-	readMessages = 64
-	readFew      = 16
+	readMessages      = 64
+	leastReadMessages = 16
 )
 
-// readable is how many messages are read at a time for a remote function: while memory is
-// short, fewer. There they wait until the server is asked; else they are handled at once.
-func (w *worker) readable() int { return min(readMessages, max(readFew, w.window().messages/16)) }
+// readFew is how many messages are read at a time where they wait: less than readMessages
+// while memory is short.
+func (w *worker) readFew() int {
+	return min(readMessages, max(leastReadMessages, w.window().messages/16))
+}
 
 // Of an address that waits for another attempt, or for its server, no more is in
 // memory than it takes to go on: many that wait together, and for long, are not to shrink
@@ -152,10 +154,7 @@ func (w *worker) refill(g *grain) {
 	}
 	g.busy(statusRefill, "its next messages are being read from disk", 0)
 	w.refilling++
-	r, after, enough := &g.record, b.last, readMessages
-	if g.fn.remote != nil {
-		enough = w.readable()
-	}
+	r, after, enough := &g.record, b.last, g.fn.enough(w.readFew())
 	w.engine.background("refill", func() {
 		messages, more, err := w.engine.journal.ReadInbox(r, after, false, enough)
 		w.post(func(w *worker) {

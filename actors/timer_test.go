@@ -48,11 +48,7 @@ func TestTimersAndTokens(t *testing.T) {
 				ctx.SendAfter(time.Second, ctx.Self(), text(fmt.Sprint(i)))
 			}
 		case "get":
-			var all []string
-			for _, v := range got.All(ctx) {
-				all = append(all, v)
-			}
-			ctx.Reply(text(strings.Join(all, ",")))
+			replyAll(ctx, got)
 		default:
 			if c, ok := ctx.Caller(); !ok || c.ID != ctx.Self().ID {
 				return fmt.Errorf("caller %v", c)

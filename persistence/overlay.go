@@ -142,7 +142,7 @@ func (o *overlay) setSome(p *batchPart, slots []slot) {
 		entry, ok := g.at(s.place)
 		if !ok {
 			entry = g.records.addHashed(h.key, h.hash)
-			atomic.StoreUint64(&s.record.place, uint64(g.number)<<32|uint64(entry)) //nolint:gosec // see recordTable.search
+			atomic.StoreUint64(&s.record.place, uint64(g.number)<<32|uint64(entry)) //nolint:gosec // see hashIndex.mask
 		}
 		g.records.set(entry, p.image[s.value:s.valueEnd])
 	}
@@ -209,7 +209,7 @@ func (o *overlay) findAll(records []*Record, visit func(i int, value []byte, ok 
 		}
 		for t := range o.tables() {
 			for _, h := range hashes[:len(some)] {
-				touched += t.place(h)
+				touched += t.index.touch(h)
 			}
 		}
 		for t := range o.tables() {

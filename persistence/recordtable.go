@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"iter"
-	"math/bits"
 	"slices"
 )
 
@@ -17,7 +16,7 @@ import (
 type recordTable struct {
 	seed    maphash.Seed
 	entries []recordEntry
-	index   []uint32 // by hash, open addressing: the entry's number plus one
+	index   hashIndex
 	arena   arena
 	touched uint32 // means nothing, and keeps the compiler from leaving it out
 }
@@ -28,11 +27,9 @@ type recordEntry struct {
 	room       uint32 // for the value, where it is
 }
 
-const minIndex = 256
-
 // newRecordTable makes an empty table. Tables of one seed have the same hashes.
 func newRecordTable(seed maphash.Seed) recordTable {
-	return recordTable{seed: seed, index: make([]uint32, minIndex)}
+	return recordTable{seed: seed, index: make(hashIndex, minIndex)}
 }
 
 func (t *recordTable) len() int { return len(t.entries) }
@@ -54,8 +51,7 @@ func hashKey(seed maphash.Seed, key string) uint32 { return uint32(maphash.Strin
 // search returns the number of a key's entry, or -1 and where the index has room
 // for it.
 func search[K string | []byte](t *recordTable, key K, hash uint32) (entry int, free uint32) {
-	mask := uint32(len(t.index) - 1) //nolint:gosec // a table of four billion records does not fit into memory
-	for at := hash & mask; ; at = (at + 1) & mask {
+	for at := t.index.first(hash); ; at = t.index.next(at) {
 		i := int(t.index[at]) - 1
 		if i < 0 {
 			return -1, at
@@ -81,7 +77,7 @@ func (t *recordTable) addHashed(key []byte, hash uint32) int {
 	if i < 0 {
 		i = len(t.entries)
 		t.entries = append(t.entries, recordEntry{hash: hash, key: t.arena.add(key)})
-		t.index[at] = uint32(i + 1) //nolint:gosec // see search
+		t.index.set(at, i)
 	}
 	return i
 }
@@ -94,17 +90,13 @@ func (t *recordTable) touch(i int) {
 }
 
 func (t *recordTable) touchHash(hash uint32) {
-	t.touched += t.place(hash)
+	t.touched += t.index.touch(hash)
 }
 
-// place and near bring into the cache what findHashed will need, in two steps. What
-// they return means nothing.
-func (t *recordTable) place(hash uint32) uint32 {
-	return t.index[hash&uint32(len(t.index)-1)] //nolint:gosec // see search
-}
-
+// near brings into the cache what findHashed will need once the index's place is there.
+// What it returns means nothing.
 func (t *recordTable) near(hash uint32) uint32 {
-	if i := t.place(hash); i > 0 {
+	if i := t.index.touch(hash); i > 0 {
 		return t.entries[i-1].hash
 	}
 	return 0
@@ -114,22 +106,14 @@ func (t *recordTable) grow() { t.resize(2 * len(t.index)) }
 
 // reserve makes room for so many entries.
 func (t *recordTable) reserve(entries int) {
-	if size := minIndex << bits.Len(uint(2*entries/minIndex)); size > len(t.index) { //nolint:gosec // not negative
+	if size := indexFor(entries); size > len(t.index) {
 		t.resize(size)
 	}
 	t.entries = slices.Grow(t.entries, entries)
 }
 
 func (t *recordTable) resize(size int) {
-	t.index = make([]uint32, size)
-	mask := uint32(len(t.index) - 1) //nolint:gosec // see search
-	for i := range t.entries {
-		at := t.entries[i].hash & mask
-		for t.index[at] != 0 {
-			at = (at + 1) & mask
-		}
-		t.index[at] = uint32(i + 1) //nolint:gosec // see search
-	}
+	t.index = newHashIndex(size, len(t.entries), func(i int) uint32 { return t.entries[i].hash })
 }
 
 // set changes the value of an entry, in place if there is room.
@@ -209,7 +193,7 @@ func (t *recordTable) byGroup() [][]uint32 {
 		for len(groups) <= g {
 			groups = append(groups, nil)
 		}
-		groups[g] = append(groups[g], uint32(i)) //nolint:gosec // see search
+		groups[g] = append(groups[g], uint32(i)) //nolint:gosec // see hashIndex.mask
 	}
 	return groups
 }

@@ -2,7 +2,6 @@ package persistence
 
 import (
 	"hash/maphash"
-	"math/bits"
 
 	"github.com/statefun-go/statefun/functions"
 )
@@ -13,7 +12,7 @@ import (
 // open addressing finds the number of its inbox.
 type recovered struct {
 	seed  maphash.Seed
-	index []uint32 // the inbox's number plus one
+	index hashIndex // of inboxes
 	parts [][]recoveredInbox
 	count int // inboxes, those that are empty by now among them
 	left  int // of those, the ones with messages; from settle on
@@ -32,11 +31,8 @@ const recoveredPart = 1024 // inboxes
 // init makes room for the addresses of about so many messages.
 func (t *recovered) init(messages int64) {
 	t.seed = maphash.MakeSeed()
-	t.index = make([]uint32, indexFor(messages))
+	t.index = make(hashIndex, indexFor(int(messages)))
 }
-
-// indexFor is the size of an index for so many inboxes, of which it has two thirds at most.
-func indexFor(inboxes int64) int { return 1 << max(8, bits.Len64(uint64(inboxes)*3/2)) } //nolint:gosec // not negative
 
 func (t *recovered) inbox(i int) *recoveredInbox {
 	return &t.parts[i/recoveredPart][i%recoveredPart]
@@ -48,8 +44,7 @@ func (t *recovered) hash(a functions.Address) uint32 {
 
 // search returns an address's inbox, or nil and where the index has room for it.
 func (t *recovered) search(a functions.Address, hash uint32) (in *recoveredInbox, free uint32) {
-	mask := uint32(len(t.index) - 1) //nolint:gosec // a power of two
-	for at := hash & mask; ; at = (at + 1) & mask {
+	for at := t.index.first(hash); ; at = t.index.next(at) {
 		i := int(t.index[at]) - 1
 		if i < 0 {
 			return nil, at
@@ -90,22 +85,14 @@ func (t *recovered) add(a functions.Address, hash uint32) *recoveredInbox {
 		t.parts = append(t.parts, make([]recoveredInbox, recoveredPart))
 	}
 	in = t.inbox(t.count)
-	t.count++
 	in.address, in.hash, in.messages = a, hash, in.one[:0]
-	t.index[free] = uint32(t.count) //nolint:gosec // four billion inboxes do not fit into memory
+	t.index.set(free, t.count)
+	t.count++
 	return in
 }
 
 func (t *recovered) resize(size int) {
-	t.index = make([]uint32, size)
-	mask := uint32(size - 1) //nolint:gosec // a power of two
-	for i := range t.count {
-		at := t.inbox(i).hash & mask
-		for t.index[at] != 0 {
-			at = (at + 1) & mask
-		}
-		t.index[at] = uint32(i + 1) //nolint:gosec // see add
-	}
+	t.index = newHashIndex(size, t.count, func(i int) uint32 { return t.inbox(i).hash })
 }
 
 // settle ends the filling, forgets the inboxes that are empty again and visits the
@@ -124,7 +111,7 @@ func (t *recovered) settle(visit func([]*Message)) {
 		*t = recovered{}
 		return
 	}
-	if size := indexFor(int64(t.count)); size < len(t.index)/4 {
+	if size := indexFor(t.count); size < len(t.index)/4 {
 		t.resize(size)
 	}
 }

@@ -50,7 +50,7 @@ func (r *inboxReplay) apply(in *inboxes, events []inboxEvent) {
 	for i := range events {
 		if m := events[i].message; m != nil {
 			hashes[i] = t.hash(m.Target)
-			r.touched += t.index[hashes[i]&uint32(len(t.index)-1)] //nolint:gosec // a power of two
+			r.touched += t.index.touch(hashes[i])
 		}
 	}
 	for i := range events {

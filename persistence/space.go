@@ -340,9 +340,7 @@ func (j *Journal) Space() Space { return *j.space.last.Load() }
 
 // Takes reports whether the disk has room for a transaction of a size. One that
 // it has no room for waits for it in Append.
-func (j *Journal) Takes(size int) bool {
-	return size < largeTransaction || j.space.takes(int64(size))
-}
+func (j *Journal) Takes(size int) bool { return size < largeTransaction || j.space.takes(int64(size)) }
 
 // owed is what a flush would write, and what is written whatever happens before
 // that is owed. What goes on from one to the next meanwhile counts twice.

@@ -149,6 +149,9 @@ func (v *View) Waiting(visit func(functions.Address) error) error {
 	return nil
 }
 
+// inboxPart is how many messages of an inbox are read at a time, at least.
+const inboxPart = 64
+
 // Inbox visits the messages that wait for an address, in order. To be called once
 // for an address.
 func (v *View) Inbox(a functions.Address, visit func(*Message)) error {
@@ -159,7 +162,7 @@ func (v *View) Inbox(a functions.Address, visit func(*Message)) error {
 	after, first := l.Consumed, true
 	for more := true; more; first = false {
 		var messages []*Message
-		if messages, more, err = v.j.ReadInbox(r, after, first, 64); err != nil {
+		if messages, more, err = v.j.ReadInbox(r, after, first, inboxPart); err != nil {
 			return err
 		}
 		for _, m := range messages {

@@ -101,7 +101,7 @@ func (o *okhttp) dialSocket(ctx context.Context, network, address string) (net.C
 func (o *okhttp) claim(c *okConn) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.conns) >= sureConnections && !o.cfg.places.Take() {
+	if !o.places.take(len(o.conns)) {
 		return errNoPlace
 	}
 	o.conns[c] = struct{}{}
@@ -116,9 +116,7 @@ func (o *okhttp) forget(c *okConn) {
 		return
 	}
 	delete(o.conns, c)
-	if len(o.conns) >= sureConnections {
-		o.cfg.places.Give()
-	}
+	o.places.give(len(o.conns))
 }
 
 // okConn is a connection whose writes have a time-out.

@@ -39,6 +39,7 @@ type okhttp struct {
 	current *generation
 	busy    map[*context.CancelCauseFunc]struct{} // attempts and dials
 	conns   map[*okConn]struct{}
+	places  places             // of conns
 	hosts   map[string]*okHost // by HOST:PORT
 	ended   sync.WaitGroup     // of busy
 }
@@ -53,7 +54,7 @@ type generation struct {
 func newOkHTTP(e *Endpoint) *okhttp {
 	o := &okhttp{
 		e: e, cfg: e.cfg, busy: make(map[*context.CancelCauseFunc]struct{}),
-		conns: make(map[*okConn]struct{}), hosts: make(map[string]*okHost),
+		conns: make(map[*okConn]struct{}), places: places{e.cfg.places}, hosts: make(map[string]*okHost),
 	}
 	o.cfg.dial = o.dialSocket
 	o.client.CheckRedirect = o.checkRedirect

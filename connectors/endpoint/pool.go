@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/statefun-go/statefun/connectors/internal/openfiles"
 )
 
 const (
@@ -37,9 +35,8 @@ type pool struct {
 	size   int
 	ttl    time.Duration // negative: none
 	dials  time.Duration // time-out of a connection
-	// places are taken for connections over sureConnections, under mu.
-	places *openfiles.Places
-	epoch  time.Time // where pool time begins
+	places places        // of connections
+	epoch  time.Time     // where pool time begins
 
 	armed atomic.Int64 // when the timer fires, in pool time
 
@@ -58,7 +55,7 @@ type pool struct {
 func newPool(cfg *Config, d *dialer) *pool {
 	p := &pool{
 		dialer: d, limits: limits{head: cfg.MaxHeaderBytes, body: cfg.MaxPayloadBytes},
-		size: cfg.PoolSize, ttl: cfg.PoolTTL, dials: cfg.Connect, places: cfg.places, epoch: time.Now(),
+		size: cfg.PoolSize, ttl: cfg.PoolTTL, dials: cfg.Connect, places: places{cfg.places}, epoch: time.Now(),
 		all: make(map[*conn]struct{}), cancels: make(map[*context.CancelCauseFunc]struct{}),
 		waiting: list.New(), released: make(chan struct{}),
 	}
@@ -109,14 +106,10 @@ func (p *pool) get(ctx context.Context, t *target, deadline int64, fresh bool) (
 	return p.wait(ctx, t, deadline, turn, place)
 }
 
-// sureConnections are how many a pool may have even if the process has many others open:
-// no host is without.
-const sureConnections = 8
-
 // mayConnect takes what it takes to make one more connection. It is called with the lock.
 func (p *pool) mayConnect() bool {
 	n := len(p.all) + p.dialing
-	return n < p.size && (n < sureConnections || p.places.Take())
+	return n < p.size && p.places.take(n)
 }
 
 // isGood reports whether an idle connection can be used.
@@ -284,9 +277,7 @@ func (p *pool) give() {
 		return
 	}
 	p.dialing--
-	if len(p.all)+p.dialing >= sureConnections {
-		p.places.Give()
-	}
+	p.places.give(len(p.all) + p.dialing)
 	p.checkReleased()
 }
 

@@ -22,8 +22,8 @@ const percent = 400
 // until they would take too much time: then it may grow beyond. It may take resident,
 // and what live grains take; twice that for those above many: who has so many has
 // memory for more. Half of what the journal keeps so that reads are faster is allowed
-// for, too: else collections would take the time that it saves. A program that has more alive, of its own, gets a quarter more
-// than that.
+// for, too: else collections would take the time that it saves. A program that has more
+// alive, of its own, gets a quarter more than that.
 const (
 	resident = 400 << 20
 	perGrain = 1408
@@ -145,18 +145,16 @@ func limitFor(live uint64, base, grains int64) int64 {
 	return max(base+forGrains, min(2*int64(live), resident+forGrains), int64(live)/4*5)
 }
 
-// cycle dies with every collection.
-type cycle struct{ f func() }
-
 // afterCollection calls f after each garbage collection from now on.
-func afterCollection(f func()) { (&cycle{f}).arm() }
-
-func (c *cycle) arm() {
-	runtime.SetFinalizer(c, func(c *cycle) {
-		c.f()
-		c.arm()
+func afterCollection(f func()) {
+	onCollection(func() {
+		f()
+		afterCollection(f)
 	})
 }
+
+// cycle dies with a collection.
+type cycle struct{ f func() }
 
 // onCollection calls f after the next garbage collection.
 func onCollection(f func()) { runtime.SetFinalizer(&cycle{f}, func(c *cycle) { c.f() }) }
