@@ -2,6 +2,7 @@ package actors
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -18,7 +19,7 @@ type directory struct {
 	released int      // of all, given back
 	hand     int
 	limit    int
-	loading  int // of the grains
+	loading  atomic.Int64 // of the grains, for ingresses too
 }
 
 func (d *directory) hash(a functions.Address) uint64 { return hashOf(d.grains.seed, a) }
@@ -53,7 +54,7 @@ func (w *worker) activate(a functions.Address, hash uint64) *grain {
 	g.become(fn, a, w.engine.journal.Group(a.ID))
 	g.hash = hash
 	d.grains.put(g)
-	d.loading++
+	d.loading.Add(1)
 	w.live.Store(int64(d.grains.n))
 	w.activations.Add(1)
 	w.toLoad = append(w.toLoad, g)
@@ -238,7 +239,7 @@ func (w *worker) takeLoaded(owner uint64) bool {
 
 func (w *worker) loaded(l *loadedGrain) {
 	g := l.grain
-	w.directory.loading--
+	w.directory.loading.Add(-1)
 	if l.err != nil {
 		w.engine.opts.Logger.Error("state cannot be read", "address", g.address().String(), "error", l.err)
 		g.busy(statusDamaged, "its state cannot be read: "+l.err.Error(), 0)

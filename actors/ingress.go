@@ -68,11 +68,12 @@ func (in *ingress) wait() <-chan struct{} {
 	return in.roomFor
 }
 
-// What ingresses leave to one worker, and what of it waits for the way to disk,
-// is bounded: then they wait.
+// What ingresses leave to one worker, what of it waits for the way to disk, and how many
+// grains wait for their state is bounded: then they wait.
 const (
 	maxQueuedBytes   = 8 << 20
 	maxSpillingBytes = 16 << 20
+	maxLoading       = 16 << 10
 )
 
 // crowded reports whether a worker has as much to do as may come from outside;
@@ -87,7 +88,7 @@ func (e *Engine) crowded() bool {
 
 func (e *Engine) overrun() bool {
 	for _, w := range e.workers {
-		if w.queue.size() > maxQueuedBytes || w.spilling.Load() > maxSpillingBytes {
+		if w.queue.size() > maxQueuedBytes || w.spilling.Load() > maxSpillingBytes || w.directory.loading.Load() > maxLoading {
 			return true
 		}
 	}

@@ -46,6 +46,9 @@ func (w *worker) beginSearch() {
 // room for, and has it go on. It reports whether there is more to do at once.
 func (w *worker) resumeWaiting() (more bool) {
 	r, d := &w.resume, &w.directory
+	if d.loading.Load() > maxLoading/2 {
+		return false // what is read wakes the worker, and ingresses are not kept waiting
+	}
 	if len(r.found) == 0 && r.named {
 		w.nextNamed()
 	}

@@ -75,7 +75,7 @@ func (w *worker) busy() bool {
 		return true
 	}
 	if w.held.Load() == 0 {
-		return w.directory.loading+w.refilling > 0
+		return w.directory.loading.Load() > 0 || w.refilling > 0
 	}
 	busy := false
 	w.directory.live(func(g *grain) {
