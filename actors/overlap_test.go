@@ -117,6 +117,60 @@ func TestATimerFiresOnceWhileTimersAreRead(t *testing.T) {
 	})
 }
 
+// slowStates are tables in which reading states for activations waits.
+type slowStates struct {
+	tables.Tables
+	quick atomic.Bool
+}
+
+func (s *slowStates) GetAll(keys []string, visit func(i int, value []byte)) error {
+	for !s.quick.Load() {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // fake time
+	}
+	return s.Tables.GetAll(keys, visit)
+}
+
+// While many grains wait for their state, ingresses wait; then all is handled.
+func TestIngressesWaitWhileStatesAreRead(t *testing.T) {
+	var handled atomic.Int64
+	fn := one(nil, func(functions.Context, string) error { handled.Add(1); return nil })
+	slow := &slowStates{Tables: tables.NewMemory(false)}
+	within(t, Options{Functions: []*functions.Function{fn}, Workers: 1, Journal: persistence.Options{Tables: slow}}, func(n *node) {
+		const together = 512
+		sent := 0
+		send := func() error {
+			ctx, cancel := context.WithTimeout(n.t.Context(), time.Second)
+			defer cancel()
+			out := make([]Outgoing, together)
+			for i := range out {
+				out[i] = Outgoing{To: at(fmt.Sprint(sent + i)), Message: text("x")}
+			}
+			if err := n.SendAll(ctx, out); err != nil {
+				return err
+			}
+			sent += together
+			return nil
+		}
+		var err error
+		for err == nil && sent < 2*maxLoading {
+			err = send()
+			pass(time.Millisecond)
+		}
+		if !errors.Is(err, ErrOverloaded) || sent < maxLoading {
+			n.t.Errorf("%d addresses with a message, with room for %d that are being read: %v", sent, maxLoading, err)
+		}
+		slow.quick.Store(true)
+		pass(time.Second)
+		if err := send(); err != nil {
+			n.t.Errorf("once states are read: %v", err)
+		}
+		pass(time.Second)
+		if got := handled.Load(); got != int64(sent) {
+			n.t.Errorf("%d of %d messages are handled", got, sent)
+		}
+	})
+}
+
 // Of two invocations off the workers that claim a token of the same id at the same
 // time, one fails.
 func TestATokenIsClaimedOnce(t *testing.T) {
