@@ -30,7 +30,9 @@ import (
 func TestDeadEndpoint(t *testing.T) {
 	p := launch(t, task{Role: "dead endpoint", Dir: t.TempDir(), Messages: scaled(t, 300_000, 1_000_000), Addresses: scaled(t, 10_000, 10_000)})
 	p.ends(most)
-	if quiet, beside := p.said["messages/s alone"], p.said["messages/s beside"]; beside < 0.8*quiet {
+	// The machine may be quicker at one end of the minute than at the other.
+	quiet := min(p.said["messages/s before"], p.said["messages/s after"])
+	if beside := p.said["messages/s beside"]; beside < 0.8*quiet {
 		t.Errorf("%.0f messages/s beside a dead endpoint, %.0f without one", beside, quiet)
 	}
 	if tries := p.said["connections in 30 s"]; tries > 300 {
@@ -155,7 +157,7 @@ func deadEndpointRole(c *child) {
 	rate := func(name string) {
 		best := 0.0 // the machine is not ours alone
 		for range 3 {
-			began, n := time.Now(), c.Messages/4
+			began, n := time.Now(), c.Messages
 			c.send(fineType, n, 1000)
 			c.drained(fine, int64(n/senders*senders))
 			fine.again()
@@ -164,7 +166,7 @@ func deadEndpointRole(c *child) {
 		c.say(name, best)
 	}
 	rate("messages/s, warm")
-	rate("messages/s alone")
+	rate("messages/s before")
 	began := time.Now()
 	c.send(deadType, c.Messages, c.Addresses)
 	c.stage("sent to the dead endpoint", began)
@@ -177,6 +179,7 @@ func deadEndpointRole(c *child) {
 	began = time.Now()
 	c.drained(dead, int64(c.Messages/senders*senders))
 	c.stage("drained", began)
+	rate("messages/s after")
 	c.settle()
 	if n := fine.wrong.Load() + dead.wrong.Load(); n > 0 {
 		c.fail("%d messages were out of order", n)
