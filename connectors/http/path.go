@@ -35,6 +35,9 @@ func splitPath(path string) (typ, rest string, ok bool) {
 	return path[:end], path[end+1:], true
 }
 
+// isSend reports whether a POST or PUT of a path, without a query, can be a send.
+func isSend(path string) bool { return !strings.HasPrefix(path, adminPrefix) }
+
 // cutView splits the encoded part of a path after the type into the id and what
 // of its state is asked for: the state with a name, or all if that is empty.
 func cutView(rest string) (id, name string, ok bool) {

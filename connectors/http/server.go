@@ -95,7 +95,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	return s.server.Start(ctx, httpserver.Options{
 		Name: "http", Environment: o.Environment, Address: o.Address, AddressFrom: "--http",
-		Access: o.Access, Logger: o.Logger, Limits: o.Limits,
+		Access: o.Access, Logger: o.Logger, Limits: o.Limits, Plain: isSend,
 	}, func(g *httpserver.Guard) http.Handler { return newHandler(&o, g) })
 }
 

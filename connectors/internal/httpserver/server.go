@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/statefun-go/statefun/connectors/internal/openfiles"
+	"github.com/statefun-go/statefun/connectors/internal/plainhttp"
 	"github.com/statefun-go/statefun/persistence/environment"
 )
 
@@ -29,6 +30,9 @@ type Options struct {
 	Access
 	Logger *slog.Logger
 	Limits
+	// Plain reports whether requests with a path may be served by plainhttp, of whose
+	// handler it says what is expected. Defaults to none.
+	Plain func(path string) bool
 }
 
 // Limits bound what a client may take.
@@ -76,7 +80,8 @@ type Server struct {
 	failed chan error
 
 	lock     sync.Mutex
-	server   *http.Server // nil: not started
+	server   *http.Server        // nil: not started
+	plain    *plainhttp.Listener // nil: none
 	listener net.Listener
 	stop     context.CancelCauseFunc // ends what still waits
 	served   chan struct{}
@@ -123,8 +128,16 @@ func (s *Server) start(ctx context.Context, o *Options, handler func(*Guard) htt
 	}
 	l = openfiles.Listen(l, openfiles.Incoming())
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	s.listener, s.stop, s.served, s.tls = l, stop, make(chan struct{}), config != nil
+	s.stop, s.served, s.tls = stop, make(chan struct{}), config != nil
 	s.server = o.HTTPServer(handler(g), o.Logger)
+	if o.Plain != nil && !s.tls {
+		s.plain = plainhttp.Listen(l, plainhttp.Options{
+			Handler: s.server.Handler, Takes: o.Plain, Context: base, Logger: o.Logger,
+			FirstTimeout: o.ReadHeaderTimeout, IdleTimeout: o.IdleTimeout, AnswerTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
+		})
+		l = s.plain
+	}
+	s.listener = l
 	s.server.TLSConfig = config
 	s.server.BaseContext = func(net.Listener) context.Context { return base }
 	o.Environment.Dispatcher.Go(o.Name, func() { s.serve(o.Name) })
@@ -197,15 +210,33 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.server == nil {
 		return nil
 	}
-	err := s.server.Shutdown(ctx)
+	err := s.shutdown(ctx)
 	s.stop(ErrStopping)
 	if err != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceAtClose)
 		defer cancel()
-		if err = s.server.Shutdown(last); err != nil {
-			err = s.server.Close()
+		if err = s.shutdown(last); err != nil {
+			err = s.abort()
 		}
 	}
 	<-s.served
+	return err
+}
+
+// shutdown waits for what is being served.
+func (s *Server) shutdown(ctx context.Context) error {
+	err := s.server.Shutdown(ctx)
+	if s.plain != nil {
+		err = errors.Join(err, s.plain.Wait(ctx))
+	}
+	return err
+}
+
+// abort does not.
+func (s *Server) abort() error {
+	err := s.server.Close()
+	if s.plain != nil {
+		err = errors.Join(err, s.plain.Abort())
+	}
 	return err
 }
