@@ -16,6 +16,7 @@ import (
 	"github.com/statefun-go/statefun/functions"
 	"github.com/statefun-go/statefun/persistence"
 	"github.com/statefun-go/statefun/persistence/environment"
+	"github.com/statefun-go/statefun/persistence/tables"
 )
 
 // onSmallDisk runs a test on a node whose disk has so many bytes, in fake time.
@@ -204,6 +205,33 @@ func TestADiskThatFillsUp(t *testing.T) {
 			n.t.Error("nothing more is accepted, with more room")
 		}
 		check()
+	})
+}
+
+// Messages that wait for their functions have the room for what these make of them:
+// ingresses refuse more while the disk still has it.
+func TestWaitingMessagesHaveRoom(t *testing.T) {
+	const capacity, size = 96 << 20, 12 << 10
+	slow := &slowStates{Tables: tables.NewMemory(false)}
+	o := Options{Functions: []*functions.Function{keeper()}, Journal: persistence.Options{LogBytes: 64 << 20, Tables: slow}}
+	onSmallDisk(t, capacity, o, func(n *node, _ *environment.SmallDisk) {
+		sent := 0
+		send := func() error { return n.Send(n.t.Context(), at(fmt.Sprint(sent)), noise(sent, size)) }
+		var err error
+		for ; err == nil && sent*size < capacity; sent++ {
+			err = send()
+		}
+		if !errors.Is(err, ErrDiskFull) || sent*size < capacity/8 || sent*size > capacity*3/8 {
+			n.t.Errorf("%d bytes are accepted: %v", sent*size, err)
+		}
+		if s := n.Journal().Space(); s.Level != persistence.SpaceAmple {
+			n.t.Errorf("space is %v", s.Level)
+		}
+		slow.quick.Store(true)
+		pass(time.Minute)
+		if err := send(); err != nil {
+			n.t.Errorf("once nothing waits: %v", err)
+		}
 	})
 }
 

@@ -217,10 +217,28 @@ func (e *Engine) admit(to functions.Address, m functions.Message) error {
 	if e.backlogBytes.Load() > e.opts.MaxBacklogBytes {
 		return ErrOverloaded
 	}
-	if e.journal.Space().Level != persistence.SpaceAmple {
+	if e.spaceLow() {
 		return ErrDiskFull
 	}
 	return nil
+}
+
+// spaceLow reports whether the disk has too little space for messages from outside. Of
+// those that wait, functions may make as much state, in the log and in the tables: there
+// is to be room for that, so that what is in the node ends.
+func (e *Engine) spaceLow() bool {
+	s := e.journal.Space()
+	if s.Level != persistence.SpaceAmple {
+		return true
+	}
+	if s.Reserve == 0 {
+		return false
+	}
+	waiting := int64(0)
+	for _, w := range e.workers {
+		waiting += w.queue.size() + w.heldBytes.Load()
+	}
+	return s.Free-s.Owed-2*waiting < s.Reserve
 }
 
 // diskFull reports whether an append waits for disk space: that may take long.

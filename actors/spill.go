@@ -10,7 +10,7 @@ const heldBudget = 32 << 20
 // to a quarter for each time that what all hold exceeds the budget.
 func (w *worker) window() window {
 	o := w.engine.opts.window
-	if n := w.heldBytes / (heldBudget / int64(len(w.engine.workers))); n > 0 {
+	if n := w.heldBytes.Load() / (heldBudget / int64(len(w.engine.workers))); n > 0 {
 		shift := 2 * min(n, 16)
 		o.messages, o.bytes = max(1, o.messages>>shift), max(1, o.bytes>>shift)
 	}

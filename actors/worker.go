@@ -54,7 +54,7 @@ type worker struct {
 	slowRun   atomic.Uint64 // the last of them that the watchdog found slow
 	crowded   atomic.Bool   // goroutines had to wait for a processor then
 	held      atomic.Int64  // messages that wait with grains
-	heldBytes int64         // of those
+	heldBytes atomic.Int64  // of those
 	toSpill   []*grain      // have messages to spill once they are durable
 	askings   askings
 	requests  requests
@@ -209,7 +209,7 @@ func (w *worker) hold(g *grain, change func()) {
 	was, size := g.inbox.len(), g.inbox.size()
 	change()
 	w.held.Add(int64(g.inbox.len() - was))
-	w.heldBytes += int64(g.inbox.size() - size)
+	w.heldBytes.Add(int64(g.inbox.size() - size))
 }
 
 // pump runs a ready grain's waiting messages.

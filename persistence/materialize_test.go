@@ -1,9 +1,12 @@
 package persistence
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/statefun-go/statefun/persistence/tables"
 )
 
 // A materialization begins after a while, or when enough has come together, and
@@ -173,6 +176,41 @@ func TestConsumptionCountsOnceItIsDurable(t *testing.T) {
 	b.crash()
 	if got := b.inbox(b.record("Ada")); len(got) != n/2 || got[0].Sequence != sent[n/2].Sequence {
 		t.Errorf("%d messages are there, expected %d", len(got), n/2)
+	}
+	b.must(b.Close())
+}
+
+// behind are tables whose compactions are far behind.
+type behind struct{ tables.Tables }
+
+func (behind) Behind() bool { return true }
+
+// While compactions are behind, what is in the log waits, but for a little now and then.
+// If they fail it does not: what is in the node needs the log.
+func TestCompactionsThatAreBehind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.opts.MaterializeEvery = time.Second
+	b.opts.Tables = behind{b.memory}
+	b.start()
+	minute := func() (materialized int) {
+		was := b.Metrics().Materializations
+		for i := range 60 {
+			b.put("row", fmt.Sprint(i))
+			b.sim.Advance(time.Second)
+		}
+		return int(b.Metrics().Materializations - was) //nolint:gosec // few
+	}
+	if n := minute(); n > 2 {
+		t.Errorf("materialized %d times", n)
+	}
+	b.space.Compacted(errors.New("for a test"))
+	if n := minute(); n < 50 {
+		t.Errorf("materialized %d times, while compactions fail", n)
+	}
+	b.space.Compacted(nil)
+	if n := minute(); n > 2 {
+		t.Errorf("materialized %d times, after one that did not fail", n)
 	}
 	b.must(b.Close())
 }

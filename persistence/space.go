@@ -377,12 +377,13 @@ func (j *Journal) spaceChanged(was, is Space) {
 
 // mayMaterialize reports whether the tables can take more: there is room for it,
 // and compactions are not far behind. Until then it is left to the log.
-// But Pebble picks a compaction that has failed again only after a flush, so one
-// goes through now and then.
+// But for those that fail for want of room nothing is gained by waiting: no messages are
+// accepted then, and those that are in the node need the log. And Pebble picks a
+// compaction that has failed again only after a flush.
 func (j *Journal) mayMaterialize() bool {
 	behind := j.tables.Behind()
 	j.space.behind.Store(behind)
-	if short := j.space.short(); short || !behind {
+	if short := j.space.short(); short || !behind || j.space.failing.Load() {
 		return !short
 	}
 	now := j.opts.Environment.Clock.Now()
