@@ -221,7 +221,7 @@ func TestWaitingMessagesHaveRoom(t *testing.T) {
 		for ; err == nil && sent*size < capacity; sent++ {
 			err = send()
 		}
-		if !errors.Is(err, ErrDiskFull) || sent*size < capacity/8 || sent*size > capacity*3/8 {
+		if !errors.Is(err, ErrDiskFull) || sent*size < capacity/8 || sent*size > capacity/2 {
 			n.t.Errorf("%d bytes are accepted: %v", sent*size, err)
 		}
 		if s := n.Journal().Space(); s.Level != persistence.SpaceAmple {

@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type conn struct {
 
 	buffer []byte // what was read
 	taken  int    // of that, by requests
+	early  []byte // what comes after that, read while a request was answered
 
 	// The last request. The next has the same header, mostly.
 	fields  []byte
@@ -59,27 +61,28 @@ func (c *conn) drop() {
 
 // run serves requests until there is one that is not plain, or the connection ends.
 func (c *conn) run() {
-	for c.taken < len(c.buffer) || c.read() {
-		switch c.next() {
-		case answered:
-		case notPlain:
-			c.handOver()
-			return
-		case ended:
-			c.listener.forget(c)
+	o := ended
+	defer func() { // also when a handler ends the goroutine
+		c.listener.forget(c)
+		if o != notPlain || !c.handOver() {
 			c.drop()
+		}
+	}()
+	for c.taken < len(c.buffer) || c.read() {
+		if o = c.next(); o != answered {
 			return
 		}
+		o = ended
 	}
-	c.listener.forget(c)
-	c.drop()
 }
 
 // read waits for a request.
 func (c *conn) read() bool {
 	c.taken = 0
-	n, err := c.Conn.Read(c.buffer[:cap(c.buffer)])
-	c.buffer = c.buffer[:n]
+	c.buffer = append(c.buffer[:0], c.early...)
+	c.early = nil
+	n, err := c.Conn.Read(c.buffer[len(c.buffer):cap(c.buffer)])
+	c.buffer = c.buffer[:len(c.buffer)+n]
 	return err == nil && n > 0
 }
 
@@ -94,6 +97,9 @@ const (
 
 // next serves the request that begins the buffer.
 func (c *conn) next() outcome {
+	if c.skipEmptyLines(); c.taken == len(c.buffer) {
+		return answered
+	}
 	h, ok := cutHead(c.buffer[c.taken:])
 	if !ok || !c.take(&h) {
 		return notPlain
@@ -103,14 +109,30 @@ func (c *conn) next() outcome {
 		return ended
 	}
 	now = time.Now()
-	c.watch.enter(writing, now)
+	c.endPeek(c.watch.answered(now))
 	last := c.listener.isClosing() || c.ctx.Err() != nil
 	_, err := c.Conn.Write(c.response.bytes(c.listener.dates.at(now), last))
 	c.response.reset()
-	if err != nil || last || !c.watch.enter(idle, now) {
+	if err != nil || last || !c.watch.enter(idle, time.Now()) {
 		return ended
 	}
 	return answered
+}
+
+// mostEmptyLines is how much of them net/http skips after a POST, in bytes: old clients
+// send one (RFC 9112, 2.2).
+const mostEmptyLines = 4
+
+func (c *conn) skipEmptyLines() {
+	if c.request == nil || c.request.Method != http.MethodPost {
+		return
+	}
+	for range min(mostEmptyLines, len(c.buffer)-c.taken) {
+		if b := c.buffer[c.taken]; b != '\r' && b != '\n' {
+			return
+		}
+		c.taken++
+	}
 }
 
 // take makes the request of a head, if it is plain and here.
@@ -125,6 +147,7 @@ func (c *conn) take(h *head) bool {
 	}
 	r := c.request
 	r.Method, r.RequestURI, r.URL.Path = h.method, path, path
+	r.Form, r.PostForm, r.MultipartForm = nil, nil, nil
 	c.body.Reset(c.buffer[c.taken+h.size : end])
 	r.Body = &c.body
 	c.taken = end
@@ -138,7 +161,7 @@ func (c *conn) readFields(h *head) bool {
 		return false
 	}
 	r, err := http.ReadRequest(bufio.NewReaderSize(io.MultiReader(bytes.NewReader([]byte("POST / HTTP/1.1\r\n")), bytes.NewReader(h.fields)), bufferBytes))
-	if err != nil || r.ContentLength != int64(length) {
+	if err != nil {
 		return false // net/http says why
 	}
 	c.request = r.WithContext(c.ctx)
@@ -156,23 +179,46 @@ func (c *conn) handle() (ok bool) {
 		if reason := recover(); reason != http.ErrAbortHandler { //nolint:errorlint // as net/http does
 			c.listener.opts.Logger.Error("a handler panicked", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
 		}
+		c.endPeek(c.watch.answered(time.Now()))
 	}()
 	c.listener.opts.Handler.ServeHTTP(&c.response, c.request)
 	return true
 }
 
-// handOver gives the connection, and what was read and not taken, to net/http.
-func (c *conn) handOver() {
-	c.listener.forget(c)
-	if !c.watch.end() {
-		c.drop()
+// peek waits for the client of a request that takes long: one that goes away does not
+// want it any more. One that says more is heard later.
+func (c *conn) peek(done chan struct{}) {
+	defer close(done)
+	if c.taken < len(c.buffer) {
+		return // it has said more
+	}
+	var b [1]byte
+	switch n, err := c.Conn.Read(b[:]); {
+	case n > 0:
+		c.early = b[:]
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		c.cancel(context.Canceled)
+	}
+}
+
+// endPeek ends it, if there is one.
+func (c *conn) endPeek(done chan struct{}) {
+	if done == nil {
 		return
 	}
-	c.cancel(nil)
-	other := &handedOver{Conn: c.Conn, begins: c.buffer[c.taken:]}
-	if !c.listener.pass(accepted{conn: other}) {
-		_ = c.Conn.Close() // nobody is left to tell
+	_ = c.SetReadDeadline(past)
+	<-done
+	_ = c.SetReadDeadline(time.Time{}) // who closes the listener meanwhile has said so before it has set its own
+}
+
+// handOver gives the connection, and what was read and not taken, to net/http. It
+// reports whether there is still one.
+func (c *conn) handOver() bool {
+	if !c.watch.end() {
+		return false
 	}
+	c.cancel(nil)
+	return c.listener.pass(accepted{conn: &handedOver{Conn: c.Conn, begins: c.buffer[c.taken:]}})
 }
 
 // handedOver is a connection of which some bytes were read.
@@ -199,72 +245,4 @@ func (c *handedOver) CloseWrite() error {
 		return w.CloseWrite()
 	}
 	return nil
-}
-
-// phase is what a connection waits for.
-type phase int64
-
-const (
-	first     phase = iota // request, of a new connection
-	idle                   // the next request
-	answering              // the handler
-	writing                // the client
-	over                   // nothing: it ends
-)
-
-// watch ends what takes too long. One timer for each connection looks now and then:
-// deadlines for each request would cost more than reading it.
-type watch struct {
-	conn  *conn
-	since atomic.Int64 // when the phase began, in nanoseconds of this process, and the phase
-	timer *time.Timer
-	every time.Duration
-}
-
-const phaseBits = 3
-
-// epoch is where nanoseconds are counted from.
-var epoch = time.Now()
-
-func stamp(p phase, now time.Time) int64 { return int64(now.Sub(epoch))<<phaseBits | int64(p) }
-
-func (w *watch) begin(c *conn) {
-	o := &c.listener.opts
-	w.conn = c
-	w.every = max(time.Millisecond, min(o.FirstTimeout, o.IdleTimeout, o.AnswerTimeout, o.WriteTimeout)/2)
-	w.since.Store(stamp(first, time.Now()))
-	w.timer = time.AfterFunc(time.Hour, w.look) // not before it is known
-	w.timer.Reset(w.every)
-}
-
-// enter begins a phase; false says that the connection is over.
-func (w *watch) enter(p phase, now time.Time) bool {
-	last := w.since.Load()
-	return phase(last&(1<<phaseBits-1)) != over && w.since.CompareAndSwap(last, stamp(p, now))
-}
-
-// end stops watching; false says that the connection is over.
-func (w *watch) end() bool {
-	ok := w.enter(over, time.Now())
-	w.timer.Stop()
-	return ok
-}
-
-// look ends the connection, or the context of its request, if it is late.
-func (w *watch) look() {
-	o := &w.conn.listener.opts
-	since := w.since.Load()
-	p := phase(since & (1<<phaseBits - 1))
-	limit := [...]time.Duration{first: o.FirstTimeout, idle: o.IdleTimeout, answering: o.AnswerTimeout, writing: o.WriteTimeout}
-	switch {
-	case p == over:
-		return
-	case time.Since(epoch)-time.Duration(since>>phaseBits) < limit[p]:
-	case p == answering:
-		w.conn.cancel(context.DeadlineExceeded)
-	case w.since.CompareAndSwap(since, int64(over)):
-		_ = w.conn.Conn.Close() // which ends what it waits for
-		return
-	}
-	w.timer.Reset(w.every)
 }

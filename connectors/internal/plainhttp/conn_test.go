@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,6 +28,9 @@ func TestTheSameAnswers(t *testing.T) {
 		"several values":  {strings.Replace(plain, "Host", "X: 1\r\nX: 2\r\nHost", 1), "here"},
 		"no cache":        {strings.Replace(plain, "Host", "Pragma: no-cache\r\nHost", 1), "here"},
 		"dots":            {strings.Replace(plain, "/a/b/c", "/a/../c", 1), "here"},
+		"an empty line":   {"\r\n" + plain, ""},
+		"then empty ones": {plain + "\r\n\n\r", "here"},
+		"punctuation":     {strings.Replace(plain, "/a/b/c", "/a/(b)/c!", 1), "net/http"},
 		"slashes":         {strings.Replace(plain, "/a/b/c", "//b//c", 1), "here"},
 		"for others":      {strings.Replace(plain, "/a/b/c", "/admin/x", 1), "net/http"},
 		"a query":         {strings.Replace(plain, "/a/b/c", "/a/b/c?call", 1), "net/http"},
@@ -55,6 +59,9 @@ func TestTheSameAnswers(t *testing.T) {
 			// The second time the header is known.
 			for range 2 {
 				got, want := ours.exchange(c.request), theirs.exchange(c.request)
+				if !strings.HasPrefix(want.Status, "202") {
+					c.served = ""
+				}
 				if by := got.Header.Get("Served"); by != c.served {
 					t.Errorf("served by %q, expected %q", by, c.served)
 				}
@@ -120,6 +127,14 @@ func TestHandlers(t *testing.T) {
 			w.WriteHeader(http.StatusOK)
 		case "/write":
 			_, _ = io.WriteString(w, strings.Repeat("x", 3*bufferBytes))
+		case "/none":
+			w.WriteHeader(http.StatusNoContent)
+		case "/form":
+			if err := r.ParseForm(); err != nil || len(r.Form) > 1 {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+		case "/exit":
+			runtime.Goexit()
 		case "/panic":
 			panic("for a test")
 		case "/abort":
@@ -128,17 +143,22 @@ func TestHandlers(t *testing.T) {
 	})
 	at := func(path string) string { return strings.Replace(plain, "/a/b/c", path, 1) }
 	c := d.dial()
-	for path, want := range map[string]int{"/": 200, "/two": 418, "/write": 200} {
-		if a := c.exchange(at(path)); a.StatusCode != want || (path == "/write") != (len(a.body) == 3*bufferBytes) {
+	for path, want := range map[string]int{"/": 200, "/two": 418, "/write": 200, "/none": 204} {
+		if a := c.exchange(at(path)); a.StatusCode != want || (path == "/none") != (a.Header["Content-Length"] == nil) || (path == "/write") != (len(a.body) == 3*bufferBytes) {
 			t.Errorf("%s: %+v", path, a)
 		}
 	}
-	for _, path := range []string{"/abort", "/panic"} {
+	for _, form := range []string{"aa=11", "bb=22"} {
+		if a := c.exchange(strings.NewReplacer("x/y", "application/x-www-form-urlencoded", "hello", form).Replace(at("/form"))); a.StatusCode != 200 {
+			t.Errorf("another form than %s: %+v", form, a)
+		}
+	}
+	for _, path := range []string{"/abort", "/exit", "/panic"} {
 		c := d.dial()
 		c.write(at(path))
 		c.expectEnd()
 	}
-	if log := d.log.String(); strings.Count(log, "a handler panicked") != 1 || !strings.Contains(log, "for a test") || !strings.Contains(log, "conn_test.go") {
+	if log := d.log.String(); strings.Count(log, "a handler panicked") != 2 || !strings.Contains(log, "for a test") || !strings.Contains(log, "conn_test.go") {
 		t.Errorf("the log has %q", log)
 	}
 	if a := c.exchange(at("/")); a.StatusCode != 200 {
@@ -196,6 +216,55 @@ func TestAnswerTimeout(t *testing.T) {
 			d.t.Errorf("the context ended for %v", reason)
 		}
 		c.expectEnd()
+	})
+}
+
+// A client that goes away does not want its answer; one that says more early is heard.
+func TestTheClientOfALongRequest(t *testing.T) {
+	gone := make(chan error, 1)
+	h := func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/long") {
+			select {
+			case <-r.Context().Done():
+				gone <- context.Cause(r.Context())
+			case <-time.After(40 * time.Second):
+			}
+		}
+		echo(w, r)
+	}
+	within(t, h, func(d *door) {
+		c := d.dial()
+		long := strings.Replace(plain, "/a/", "/long/", 1)
+		c.write(long)
+		synctest.Wait()
+		began := time.Now()
+		c.Close()
+		time.Sleep(10 * time.Second) //nolint:forbidigo // fake time
+		select {
+		case err := <-gone:
+			if !errors.Is(err, context.Canceled) {
+				d.t.Errorf("the context ended for %v", err)
+			}
+		default:
+			d.t.Errorf("it is not noticed after %v that the client is gone", time.Since(began))
+		}
+		for _, more := range []string{plain, plain + plain, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"} {
+			c := d.dial()
+			c.write(long)
+			time.Sleep(20 * time.Second) //nolint:forbidigo // fake time
+			go io.WriteString(c, more)   //nolint:errcheck // found by who reads
+			if a := c.answer(); a.StatusCode != http.StatusAccepted || !strings.Contains(a.body, "/long/") {
+				d.t.Errorf("found %+v", a)
+			}
+			for range max(1, strings.Count(more, plain)) {
+				if a := c.answer(); a.StatusCode != http.StatusAccepted || !strings.Contains(a.body, more[:6]) {
+					d.t.Errorf("after %q: %+v", more, a)
+				}
+			}
+		}
+		if len(gone) > 0 {
+			d.t.Error("a client that says more is taken for one that is gone")
+		}
 	})
 }
 
@@ -278,7 +347,10 @@ func TestAcceptFails(t *testing.T) {
 			t.Errorf("found %v", err)
 		}
 	}
-	if err := l.Abort(); err != nil {
+	if err := l.Abort(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if err := l.Wait(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

@@ -123,8 +123,8 @@ var classes = func() (classes [256]byte) {
 		}
 	}
 	const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	add(pathByte, alphanumeric+"-._~!$&'()*+,;=:@/") // RFC 3986, 3.3
-	add(tokenByte, alphanumeric+"!#$%&'*+-.^_`|~")   // RFC 9110, 5.6.2
+	add(pathByte, alphanumeric+"-._~$&+,;=:@/")    // of RFC 3986, 3.3, without those that net/url escapes
+	add(tokenByte, alphanumeric+"!#$%&'*+-.^_`|~") // RFC 9110, 5.6.2
 	add(hostByte, alphanumeric+"-._:[]")
 	for c := byte(' '); c <= '~'; c++ {
 		classes[c] |= valueByte

@@ -11,9 +11,10 @@ import (
 
 // Options say how plain requests are served. All but Logger are required.
 type Options struct {
-	// Handler answers them. It must be done with a request when it returns, take no
-	// other interfaces of the ResponseWriter than that one, and not change headers of
-	// the request.
+	// Handler answers them. It must be done with a request when it returns, not change its
+	// header, and use no more of the ResponseWriter than that interface: headers before
+	// WriteHeader, a Content-Type with a body, no status below 200, and no header that is
+	// about the connection, the length or the date.
 	Handler http.Handler
 	// Takes reports whether the handler can be given requests with a path.
 	Takes func(path string) bool
@@ -22,7 +23,8 @@ type Options struct {
 	// FirstTimeout is how long a new connection may be silent, IdleTimeout one between
 	// requests, AnswerTimeout how long the handler may take until the context of a
 	// request ends, WriteTimeout how long a client may take to take an answer. They end
-	// up to half of the shortest of them late.
+	// up to half of the shortest of them late, and after as long at the latest it is noticed
+	// that the client of a request is gone, which ends its context, too.
 	FirstTimeout, IdleTimeout, AnswerTimeout, WriteTimeout time.Duration
 	// Logger is told of a handler that panics.
 	Logger *slog.Logger
@@ -36,13 +38,11 @@ type Listener struct {
 	others chan accepted
 	dates  dates
 
-	closing   chan struct{} // closed by Close
-	closeOnce sync.Once
-	served    sync.WaitGroup // connections, and the loop that accepts them
+	closing chan struct{}  // closed by Close, with mu held
+	served  sync.WaitGroup // connections, and the loop that accepts them
 
-	mu     sync.Mutex
-	conns  map[*conn]struct{}
-	closed bool
+	mu    sync.Mutex
+	conns map[*conn]struct{}
 }
 
 // accepted is what Accept returns.
@@ -98,17 +98,16 @@ func (l *Listener) Accept() (net.Conn, error) {
 // Close implements net.Listener. Connections that wait for a request are closed, those
 // with one under way after its answer.
 func (l *Listener) Close() error {
-	err := l.Listener.Close()
-	l.closeOnce.Do(func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.closed = true
-		close(l.closing)
-		for c := range l.conns {
-			_ = c.SetReadDeadline(past) // if it is broken, it ends by itself
-		}
-	})
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isClosing() {
+		return nil
+	}
+	close(l.closing)
+	for c := range l.conns {
+		_ = c.SetReadDeadline(past) // if it is broken, it ends by itself
+	}
+	return l.Listener.Close()
 }
 
 // past ends what waits for a connection.
@@ -130,15 +129,14 @@ func (l *Listener) Wait(ctx context.Context) error {
 	}
 }
 
-// Abort closes what there is, and waits until it has ended.
+// Abort closes what there is. It does not wait for handlers.
 func (l *Listener) Abort() error {
 	err := l.Close()
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for c := range l.conns {
 		_ = c.Conn.Close() // nobody is left to tell
 	}
-	l.mu.Unlock()
-	l.served.Wait()
 	return err
 }
 
@@ -147,7 +145,7 @@ func (l *Listener) serve(inner net.Conn) {
 	c := newConn(l, inner)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
+	if l.isClosing() {
 		c.drop()
 		return
 	}

@@ -46,13 +46,17 @@ func (r *response) bytes(date string, last bool) []byte {
 	}
 	r.out.WriteString("Date: ")
 	r.out.WriteString(date)
-	r.out.WriteString("\r\nContent-Length: ")
-	r.out.WriteString(strconv.Itoa(r.body.Len()))
 	if last {
 		r.out.WriteString("\r\nConnection: close")
 	}
-	r.out.WriteString("\r\n\r\n")
-	r.out.Write(r.body.Bytes())
+	if r.status != http.StatusNoContent && r.status != http.StatusNotModified {
+		r.out.WriteString("\r\nContent-Length: ")
+		r.out.WriteString(strconv.Itoa(r.body.Len()))
+		r.out.WriteString("\r\n\r\n")
+		r.out.Write(r.body.Bytes())
+	} else {
+		r.out.WriteString("\r\n\r\n")
+	}
 	return r.out.Bytes()
 }
 

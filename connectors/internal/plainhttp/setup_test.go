@@ -3,6 +3,7 @@ package plainhttp
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -32,8 +33,9 @@ func (p *pipes) Accept() (net.Conn, error) {
 }
 
 func (p *pipes) Close() error {
-	p.close.Do(func() { close(p.closed) })
-	return nil
+	err := net.ErrClosed
+	p.close.Do(func() { err = nil; close(p.closed) })
+	return err
 }
 
 func (*pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
@@ -94,7 +96,7 @@ func open(t *testing.T, h http.HandlerFunc) *door {
 		if err := d.net.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := d.plain.Abort(); err != nil {
+		if err := errors.Join(d.plain.Abort(), d.plain.Wait(context.Background())); err != nil {
 			t.Error(err)
 		}
 		<-served
