@@ -44,7 +44,9 @@ func addressesRole(c *child) {
 			return nil
 		}),
 	}}
-	c.start(statefun.Config{LiveGrains: liveAddresses, IdleAfter: 10 * time.Second}, f)
+	// None is to go idle before it is counted: of more, more is in the overlay by then.
+	idleAfter := 10 * time.Second * time.Duration(max(1, c.Messages/2_000_000))
+	c.start(statefun.Config{LiveGrains: liveAddresses, IdleAfter: idleAfter}, f)
 	c.send(touchedType, 500_000, 1000) // what a busy node keeps for itself is there
 	c.idle()
 	before, goroutines := c.liveHeap(), runtime.NumGoroutine()
