@@ -378,8 +378,9 @@ func (j *Journal) spaceChanged(was, is Space) {
 // mayMaterialize reports whether the tables can take more: there is room for it,
 // and compactions are not far behind. Until then it is left to the log.
 // But for those that fail for want of room nothing is gained by waiting: no messages are
-// accepted then, and those that are in the node need the log. And Pebble picks a
-// compaction that has failed again only after a flush.
+// accepted then, and those that are in the node need the log. Pebble picks a compaction
+// that has failed again only after a flush, so that, whatever the last one has come to,
+// one goes through now and then.
 func (j *Journal) mayMaterialize() bool {
 	behind := j.tables.Behind()
 	j.space.behind.Store(behind)

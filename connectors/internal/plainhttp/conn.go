@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -160,7 +160,7 @@ func (c *conn) readFields(h *head) bool {
 	if !ok {
 		return false
 	}
-	r, err := http.ReadRequest(bufio.NewReaderSize(io.MultiReader(bytes.NewReader([]byte("POST / HTTP/1.1\r\n")), bytes.NewReader(h.fields)), bufferBytes))
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("POST / HTTP/1.1\r\n" + string(h.fields))))
 	if err != nil {
 		return false // net/http says why
 	}
@@ -179,7 +179,6 @@ func (c *conn) handle() (ok bool) {
 		if reason := recover(); reason != http.ErrAbortHandler { //nolint:errorlint // as net/http does
 			c.listener.opts.Logger.Error("a handler panicked", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
 		}
-		c.endPeek(c.watch.answered(time.Now()))
 	}()
 	c.listener.opts.Handler.ServeHTTP(&c.response, c.request)
 	return true

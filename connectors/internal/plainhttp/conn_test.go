@@ -268,6 +268,22 @@ func TestTheClientOfALongRequest(t *testing.T) {
 	})
 }
 
+// A handler that panics after so long that its client is watched leaves nothing behind.
+func TestALongRequestThatPanics(t *testing.T) {
+	h := func(http.ResponseWriter, *http.Request) {
+		time.Sleep(20 * time.Second) //nolint:forbidigo // fake time
+		panic("for a test")
+	}
+	within(t, h, func(d *door) {
+		c := d.dial()
+		c.write(plain)
+		c.ends(20 * time.Second)
+		if n := len(d.plain.conns); n > 0 {
+			d.t.Errorf("%d connections are left", n)
+		}
+	})
+}
+
 // Who takes no answer is not waited for.
 func TestWriteTimeout(t *testing.T) {
 	within(t, echo, func(d *door) {

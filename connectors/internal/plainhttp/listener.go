@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Options say how plain requests are served. All but Logger are required.
+// Options say how plain requests are served. All are required.
 type Options struct {
 	// Handler answers them. It must be done with a request when it returns, not change its
 	// header, and use no more of the ResponseWriter than that interface: headers before
 	// WriteHeader, a Content-Type with a body, no status below 200, and no header that is
-	// about the connection, the length or the date.
+	// about the connection, the length or the date. With 204 and 304 it writes no body.
 	Handler http.Handler
 	// Takes reports whether the handler can be given requests with a path.
 	Takes func(path string) bool
@@ -54,9 +54,6 @@ type accepted struct {
 // Listen begins to serve. Whoever uses the listener must accept.
 func Listen(l net.Listener, o Options) *Listener {
 	p := &Listener{Listener: l, opts: o, others: make(chan accepted), closing: make(chan struct{}), conns: map[*conn]struct{}{}}
-	if p.opts.Logger == nil {
-		p.opts.Logger = slog.New(slog.DiscardHandler)
-	}
 	p.served.Go(p.acceptAll)
 	return p
 }

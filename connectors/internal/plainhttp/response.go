@@ -52,11 +52,9 @@ func (r *response) bytes(date string, last bool) []byte {
 	if r.status != http.StatusNoContent && r.status != http.StatusNotModified {
 		r.out.WriteString("\r\nContent-Length: ")
 		r.out.WriteString(strconv.Itoa(r.body.Len()))
-		r.out.WriteString("\r\n\r\n")
-		r.out.Write(r.body.Bytes())
-	} else {
-		r.out.WriteString("\r\n\r\n")
 	}
+	r.out.WriteString("\r\n\r\n")
+	r.out.Write(r.body.Bytes())
 	return r.out.Bytes()
 }
 

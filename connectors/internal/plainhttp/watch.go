@@ -67,9 +67,9 @@ func (w *watch) answered(now time.Time) chan struct{} {
 
 // end stops watching; false says that the connection is over.
 func (w *watch) end() bool {
-	ok := w.enter(over, time.Now())
+	last := w.since.Swap(int64(over))
 	w.timer.Stop()
-	return ok
+	return phaseOf(last) != over
 }
 
 // look ends the connection, or the context of its request, if it is late.
